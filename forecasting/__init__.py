@@ -1,0 +1,1 @@
+"""The middle floor: what happened on chain, and what may happen."""

@@ -1,0 +1,92 @@
+"""How good a forecast was, and whether one beats another by more than luck.
+
+References
+----------
+QLIKE and its robustness to noisy proxies of variance: Patton (2011). CRPS of a sample: Gneiting & Raftery (2007).
+Circular block bootstrap: Politis & Romano (1992).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.core.book import Floats
+
+BLOCK_DAYS = 10
+DRAWS = 999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Losses of a model against a baseline on the same days.
+
+    Attributes
+    ----------
+    model, baseline : float
+        Mean losses.
+    ratio : float
+        Model over baseline: below 1 the model is better.
+    low, high : float
+        90 % block-bootstrap interval of the ratio: ``high < 1`` says better at a one-sided 5 %.
+    median_ratio : float
+        Ratio of the median losses, which no single day decides.
+    n : int
+        Days.
+    """
+
+    model: float
+    baseline: float
+    ratio: float
+    low: float
+    high: float
+    median_ratio: float
+    n: int
+
+    @property
+    def beats(self) -> bool:
+        """Whether the model is better by more than luck."""
+        return self.high < 1.0
+
+
+def qlike(realised: Floats, forecast: Floats) -> Floats:
+    """Return ``RV / F - log(RV / F) - 1`` elementwise: 0 for a perfect forecast of variance, NaN where it has none."""
+    ratio = realised / forecast
+    return ratio - np.log(ratio) - 1.0
+
+
+def crps(sample: Floats, realised: float) -> float:
+    """Return the continuous ranked probability score of a (P,) sample: ``E|X - y| - E|X - X'| / 2``, in its unit."""
+    ordered = np.sort(sample)
+    weights = 2.0 * np.arange(1, sample.size + 1) - sample.size - 1
+    return float(np.abs(sample - realised).mean() - (weights @ ordered) / sample.size**2)
+
+
+def compare(model: Floats, baseline: Floats, *, seed: int, block: int = BLOCK_DAYS) -> Comparison:
+    """Compare (n,) losses day by day; days on which either is NaN are left out.
+
+    Parameters
+    ----------
+    model, baseline : (n,) floats
+    seed : int
+        Of the bootstrap.
+    block : int
+        Length of the blocks, days.
+    """
+    keep = np.isfinite(model) & np.isfinite(baseline)
+    ours, theirs = model[keep], baseline[keep]
+    size = int(keep.sum())
+    rng = np.random.Generator(np.random.Philox(key=[seed, size]))
+    starts = rng.integers(0, size, (DRAWS, -(-size // block)))
+    days = (starts[..., None] + np.arange(block)).reshape(DRAWS, -1)[:, :size] % size
+    low, high = np.quantile(ours[days].mean(axis=1) / theirs[days].mean(axis=1), [0.05, 0.95])
+    return Comparison(
+        model=float(ours.mean()),
+        baseline=float(theirs.mean()),
+        ratio=float(ours.mean() / theirs.mean()),
+        low=float(low),
+        high=float(high),
+        median_ratio=float(np.median(ours) / np.median(theirs)),
+        n=size,
+    )

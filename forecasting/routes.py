@@ -1,0 +1,15 @@
+"""Addresses of this floor's pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from forecasting import views
+
+urlpatterns = [
+    path("reserves/", views.market_list, name="market-list"),
+    path("accounts/", views.accounts, name="accounts"),
+    path("accounts/<str:address>/", views.account, name="account"),
+    path("liquidations/", views.liquidations, name="liquidations"),
+    path("forecasts/", views.forecasts, name="forecasts"),
+]

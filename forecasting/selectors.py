@@ -1,0 +1,243 @@
+"""Reads of history for pages, reports and the API. Amounts are integers in chain units; times are unix seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, DecimalField, F, IntegerField, Q, QuerySet, Sum
+from django.db.models.functions import Cast, Power
+
+from forecasting.models import AccountState, Liquidation, ParameterChange, Position, Price, Reserve, Snapshot
+from forecasting.models import ReserveState as ReserveStateRow
+from governance.chain import store
+from governance.domain.units import BPS, WAD
+from governance.models import Block, Coverage, Deployment, Reorg
+
+if TYPE_CHECKING:
+    from django.db.models.expressions import Combinable
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+HEALTH_EDGES = (WAD, WAD * 105 // 100, WAD * 110 // 100, WAD * 125 // 100, WAD * 150 // 100, 2 * WAD)
+"""Upper edges of the health-factor bands (wad); the last band is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricePoint:
+    """A price in USD with 8 decimals, as of ``timestamp``."""
+
+    timestamp: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationDay:
+    """All liquidations of one UTC day (``timestamp`` is its start), in USD with 8 decimals."""
+
+    timestamp: int
+    count: int
+    accounts: int
+    debt_covered: int
+    collateral_seized: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthBand:
+    """Accounts with debt whose health factor (wad) is in [``lower``, ``upper``); ``upper`` 0 is open."""
+
+    lower: int
+    upper: int
+    accounts: int
+    debt_base: int
+    collateral_base: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketTotals:
+    """A market in USD with 8 decimals; ``utilisation`` in basis points of what is supplied."""
+
+    total_supply: int
+    total_debt: int
+    utilisation: int
+    borrowers: int
+    accounts_at_risk: int
+    debt_at_risk: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionStatus:
+    """How far a deployment's history is collected, and how well that is proven."""
+
+    first: int
+    last: int
+    last_hash: str
+    timestamp: int
+    logs: int
+    ranges: int
+    bloom_proven: int
+    reorgs: int
+    digest: str
+
+
+def protocols() -> QuerySet[Deployment]:
+    """Return the watched protocols, by name."""
+    return Deployment.objects.filter(kind=Deployment.Kind.PROTOCOL).select_related("chain").order_by("name")
+
+
+def latest_snapshot(deployment: Deployment) -> Snapshot | None:
+    """Return the newest snapshot of a block that is still part of the chain; None says that there is none yet."""
+    newest_first = Snapshot.objects.filter(deployment=deployment).order_by("-block_number", "-pk").iterator()
+    return next((taken for taken in newest_first if _is_canonical(taken, deployment.chain_id)), None)
+
+
+def reserve_states(snapshot: Snapshot) -> QuerySet[ReserveStateRow]:
+    """Return the snapshot's reserves, with their facts, in the order of their listing."""
+    return ReserveStateRow.objects.filter(snapshot=snapshot).select_related("reserve").order_by("reserve__index")
+
+
+def accounts_by_health(snapshot: Snapshot) -> QuerySet[AccountState]:
+    """Return the snapshot's borrowers, the least healthy first."""
+    return AccountState.objects.filter(snapshot=snapshot, debt_base__gt=0).order_by("health_factor", "-debt_base", "pk")
+
+
+def accounts_at_risk(snapshot: Snapshot, *, below: int = WAD * 110 // 100) -> QuerySet[AccountState]:
+    """Return the borrowers whose health factor (wad) is under ``below``, the least healthy first."""
+    return accounts_by_health(snapshot).filter(health_factor__lt=below)
+
+
+def account_state(snapshot: Snapshot, account: str) -> AccountState | None:
+    """Return one account in the snapshot; None says that it never touched the protocol."""
+    return AccountState.objects.filter(snapshot=snapshot, account=account).first()
+
+
+def account_history(deployment: Deployment, account: str) -> QuerySet[AccountState]:
+    """Return one account in every snapshot, oldest first."""
+    found = AccountState.objects.filter(snapshot__deployment=deployment, account=account)
+    return found.select_related("snapshot").order_by("snapshot__block_number")
+
+
+def positions(snapshot: Snapshot, account: str) -> QuerySet[Position]:
+    """Return what one account holds and owes, in the order of the reserves."""
+    found = Position.objects.filter(snapshot=snapshot, account=account)
+    return found.select_related("reserve").order_by("reserve__index")
+
+
+def health_bands(snapshot: Snapshot) -> list[HealthBand]:
+    """Return borrowers and their debt by band of health factor, the least healthy first."""
+    lowers, uppers = (0, *HEALTH_EDGES), (*HEALTH_EDGES, 0)
+    rows = AccountState.objects.filter(snapshot=snapshot, debt_base__gt=0)
+    found = []
+    for lower, upper in zip(lowers, uppers, strict=True):
+        inside = Q(health_factor__gte=lower) & (Q(health_factor__lt=upper) if upper else Q())
+        sums = rows.filter(inside).aggregate(n=Count("pk"), debt=Sum("debt_base"), collateral=Sum("collateral_base"))
+        found.append(
+            HealthBand(
+                lower=lower,
+                upper=upper,
+                accounts=sums["n"],
+                debt_base=int(sums["debt"] or 0),
+                collateral_base=int(sums["collateral"] or 0),
+            )
+        )
+    return found
+
+
+def market_totals(snapshot: Snapshot) -> MarketTotals:
+    """Return the market's size and what of it is at risk (health factor under 1.1)."""
+    supply = debt = 0
+    for state in reserve_states(snapshot):
+        unit, price = 10**state.reserve.decimals, int(state.price)
+        supply += int(state.total_supply) * price // unit
+        debt += int(state.total_debt) * price // unit
+    risky = accounts_at_risk(snapshot).aggregate(n=Count("pk"), debt=Sum("debt_base"))
+    return MarketTotals(
+        total_supply=supply,
+        total_debt=debt,
+        utilisation=debt * BPS // supply if supply else 0,
+        borrowers=accounts_by_health(snapshot).count(),
+        accounts_at_risk=risky["n"],
+        debt_at_risk=int(risky["debt"] or 0),
+    )
+
+
+def price_series(reserve: Reserve, *, step: int = DAY, first: int = 0, last: int | None = None) -> list[PricePoint]:
+    """Return the last price of each ``step`` seconds, from ``first`` to ``last`` (None: to the end), oldest first."""
+    rows = Price.objects.filter(reserve=reserve, timestamp__gte=first)
+    if last is not None:
+        rows = rows.filter(timestamp__lte=last)
+    bucket = F("timestamp") / step
+    found = rows.annotate(bucket=bucket).order_by("bucket", "-timestamp", "-block_number").distinct("bucket")
+    points = found.values_list("bucket", "timestamp", "price")
+    return [PricePoint(timestamp=timestamp, price=int(price)) for _, timestamp, price in points]
+
+
+def parameter_changes(reserve: Reserve) -> QuerySet[ParameterChange]:
+    """Return every change of the reserve's risk parameters, newest first."""
+    return ParameterChange.objects.filter(reserve=reserve).order_by("-block_number", "-log_index", "parameter")
+
+
+def liquidations(deployment: Deployment, *, account: str = "") -> QuerySet[Liquidation]:
+    """Return liquidations, newest first; only of ``account`` when one is given."""
+    rows = Liquidation.objects.filter(deployment=deployment).select_related("collateral", "debt")
+    rows = rows.filter(account=account) if account else rows
+    return rows.annotate(
+        debt_base=_base("debt_covered", "debt_price", "debt__decimals"),
+        seized_base=_base("collateral_seized", "collateral_price", "collateral__decimals"),
+    ).order_by("-block_number", "-log_index")
+
+
+def liquidations_per_day(deployment: Deployment) -> list[LiquidationDay]:
+    """Return the days that had liquidations, oldest first."""
+    rows = (
+        liquidations(deployment)
+        .order_by()
+        .annotate(day=Cast(F("timestamp") / DAY, IntegerField()))
+        .values("day")
+        .annotate(n=Count("pk"), who=Count("account", distinct=True), debt=Sum("debt_base"), seized=Sum("seized_base"))
+        .order_by("day")
+    )
+    return [
+        LiquidationDay(
+            timestamp=row["day"] * DAY,
+            count=row["n"],
+            accounts=row["who"],
+            debt_covered=int(row["debt"]),
+            collateral_seized=int(row["seized"]),
+        )
+        for row in rows
+    ]
+
+
+def collection_status(deployment: Deployment) -> CollectionStatus | None:
+    """Return how far the deployment is collected; None says that nothing was collected yet."""
+    last = store.covered_to(deployment)
+    block = Block.objects.filter(chain=deployment.chain_id, number=last).first()
+    if block is None:
+        return None
+    rows = Coverage.objects.filter(stream__deployment=deployment)
+    sums = rows.aggregate(n=Count("pk"), logs=Sum("n_logs"), proven=Count("pk", filter=Q(proof=Coverage.Proof.BLOOM)))
+    return CollectionStatus(
+        first=deployment.first_block,
+        last=last,
+        last_hash=f"0x{bytes(block.hash).hex()}",
+        timestamp=block.timestamp,
+        logs=sums["logs"],
+        ranges=sums["n"],
+        bloom_proven=sums["proven"],
+        reorgs=Reorg.objects.filter(chain=deployment.chain_id).count(),
+        digest=store.digest(deployment, last),
+    )
+
+
+def _is_canonical(taken: Snapshot, chain_id: int) -> bool:
+    held = Block.objects.filter(chain=chain_id, number=taken.block_number).first()
+    return held is not None and f"0x{bytes(held.hash).hex()}" == taken.block_hash
+
+
+def _base(amount: str, price: str, decimals: str) -> Combinable:
+    """Return ``amount`` in USD with 8 decimals, exact up to the division by the token's unit."""
+    wide: DecimalField[int, int] = DecimalField(max_digits=156, decimal_places=0)
+    unit = Power(10, F(decimals), output_field=wide)
+    return Cast(Cast(F(amount), wide) * Cast(F(price), wide) / unit, wide)

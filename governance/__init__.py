@@ -1,0 +1,1 @@
+"""The ground floor: what is governed, and every word spoken with a chain."""

@@ -1,0 +1,9 @@
+"""Django's entry to this floor."""
+
+from django.apps import AppConfig
+
+
+class GovernanceConfig(AppConfig):
+    """The `governance` app."""
+
+    name = "governance"

@@ -1,0 +1,260 @@
+"""The book of a lending protocol, rebuilt from its events one by one, in the chain's order.
+
+Balances are kept free of interest ("scaled"), exactly as the contracts keep them, so that the book at any later
+second follows from the events alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from governance.domain import events
+from governance.domain.market import EMode, Market, ReserveState
+from governance.domain.position import Account, Book, Holding
+from governance.domain.units import RAY, ray_div
+from governance.errors import GapInData, ImplausibleData
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from governance.domain.events import Event
+
+PARAMETERS = ("ltv", "liquidation_threshold", "liquidation_bonus", "supply_cap", "borrow_cap")
+
+
+@dataclass(slots=True)
+class _Reserve:
+    listed: events.ReserveListed
+    rates: events.InterestAccrued
+    updated_at: int
+    parameters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARAMETERS, 0))
+    emode: int = 0
+    stable_total: int = 0
+    stable_rate: int = 0
+    stable_updated_at: int = 0
+
+
+@dataclass(slots=True)
+class _Stable:
+    principal: int = 0
+    rate: int = 0
+    since: int = 0
+
+
+class Ledger:
+    """A mutable book; `apply` feeds it, `book` freezes it.
+
+    Attributes
+    ----------
+    reserves : list of str
+        Assets in the order of their listing, delisted ones too.
+    """
+
+    def __init__(self) -> None:
+        self.reserves: list[str] = []
+        self._listed: dict[str, _Reserve] = {}
+        self._asset_of: dict[str, str] = {}
+        self._feeds: dict[str, str] = {}
+        self._prices: dict[str, int] = {}
+        self._balances: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._stable: defaultdict[str, defaultdict[str, _Stable]] = defaultdict(lambda: defaultdict(_Stable))
+        self._collateral: defaultdict[str, set[str]] = defaultdict(set)
+        self._accounts: dict[str, int] = {}  # address -> efficiency mode
+        self._emodes: dict[int, events.EModeDefined] = {}
+        self._handlers: Mapping[type, Callable[[Any, int], None]] = {
+            events.ReserveListed: self._list,
+            events.ReserveDelisted: self._delist,
+            events.FeedChosen: self._choose_feed,
+            events.PricePublished: self._publish,
+            events.ParameterSet: self._set_parameter,
+            events.InterestAccrued: self._accrue,
+            events.BalanceChanged: self._change,
+            events.BalanceMoved: self._move,
+            events.StableDebtChanged: self._change_stable,
+            events.CollateralSwitched: self._switch,
+            events.EModeChosen: self._choose_emode,
+            events.EModeDefined: self._define_emode,
+            events.EModeAssigned: self._assign_emode,
+            events.Liquidated: self._ignore,
+        }
+
+    def apply(self, event: Event, timestamp: int) -> None:
+        """Take in one event of a block at ``timestamp`` (unix seconds).
+
+        Raises
+        ------
+        GapInData
+            When it speaks of something that no event before it introduced.
+        """
+        try:
+            self._handlers[type(event)](event, timestamp)
+        except KeyError as error:
+            message = f"{type(event).__name__} speaks of {error}, which no earlier event introduced: logs are missing."
+            raise GapInData(message, event=event) from error
+
+    def parameter(self, asset: str, name: str) -> int:
+        """Return a parameter's value as of now."""
+        return self._listed[asset].parameters[name]
+
+    def assets_of(self, feed: str) -> list[str]:
+        """Return the listed assets that take their price from ``feed``."""
+        return [asset for asset in self._listed if self._feeds.get(asset) == feed]
+
+    def feed(self, asset: str) -> str:
+        """Return the address of the asset's feed; empty when none was chosen yet."""
+        return self._feeds.get(asset, "")
+
+    def price(self, asset: str) -> int:
+        """Return the asset's price as of now; 0 when none was published yet."""
+        return self._prices.get(self.feed(asset), 0)
+
+    def listing(self, asset: str) -> events.ReserveListed:
+        """Return the event that listed ``asset``."""
+        return self._listed[asset].listed
+
+    def book(self, *, timestamp: int, decimals: Mapping[str, int]) -> Book:
+        """Return the book at ``timestamp``; ``decimals`` is each asset's.
+
+        Raises
+        ------
+        ImplausibleData
+            When a balance is below zero, which only lost or doubled logs can make.
+        """
+        market = Market(
+            timestamp=timestamp,
+            reserves={asset: self._state(asset, decimals[asset]) for asset in self._listed},
+            emodes={number: self._emode(mode) for number, mode in sorted(self._emodes.items())},
+        )
+        return Book(market=market, accounts={address: self._account(address) for address in sorted(self._accounts)})
+
+    def _state(self, asset: str, decimals: int) -> ReserveState:
+        reserve = self._listed[asset]
+        listed = reserve.listed
+        return ReserveState(
+            asset=asset,
+            supply_token=listed.supply_token,
+            debt_token=listed.variable_debt_token,
+            stable_debt_token=listed.stable_debt_token,
+            feed=self.feed(asset),
+            decimals=decimals,
+            price=self.price(asset),
+            liquidity_index=reserve.rates.liquidity_index,
+            variable_borrow_index=reserve.rates.variable_borrow_index,
+            liquidity_rate=reserve.rates.liquidity_rate,
+            variable_borrow_rate=reserve.rates.variable_borrow_rate,
+            updated_at=reserve.updated_at,
+            scaled_supply=sum(self._balances[listed.supply_token].values()),
+            scaled_debt=sum(self._balances[listed.variable_debt_token].values()),
+            stable_debt=reserve.stable_total,
+            stable_rate=reserve.stable_rate,
+            stable_updated_at=reserve.stable_updated_at,
+            parameters=dict(reserve.parameters),
+            emode_category=reserve.emode,
+        )
+
+    def _emode(self, mode: events.EModeDefined) -> EMode:
+        return EMode(
+            ltv=mode.ltv,
+            liquidation_threshold=mode.liquidation_threshold,
+            liquidation_bonus=mode.liquidation_bonus,
+            price=self._prices.get(self._feeds.get(mode.price_source, ""), 0),
+        )
+
+    def _account(self, address: str) -> Account:
+        holdings = {asset: self._holding(address, asset) for asset in self._listed}
+        empty = Holding()
+        return Account(
+            address=address,
+            emode=self._accounts[address],
+            holdings={asset: holding for asset, holding in holdings.items() if holding != empty},
+        )
+
+    def _holding(self, address: str, asset: str) -> Holding:
+        listed = self._listed[asset].listed
+        supply = self._balances[listed.supply_token].get(address, 0)
+        debt = self._balances[listed.variable_debt_token].get(address, 0)
+        stable = self._stable[listed.stable_debt_token].get(address, _Stable())
+        if min(supply, debt, stable.principal) < 0:
+            message = f"{address} would hold less than nothing of {asset}: logs are missing or doubled."
+            raise ImplausibleData(message, account=address, asset=asset)
+        return Holding(
+            scaled_supply=supply,
+            scaled_debt=debt,
+            stable_debt=stable.principal,
+            stable_rate=stable.rate if stable.principal else 0,
+            stable_since=stable.since if stable.principal else 0,
+            used_as_collateral=address in self._collateral[asset],
+        )
+
+    def _list(self, event: events.ReserveListed, timestamp: int) -> None:
+        if event.asset not in self.reserves:
+            self.reserves.append(event.asset)
+        fresh = events.InterestAccrued(event.asset, 0, 0, RAY, RAY)
+        self._listed[event.asset] = _Reserve(listed=event, rates=fresh, updated_at=timestamp)
+        for token in event[1:]:
+            self._asset_of[token] = event.asset
+
+    def _delist(self, event: events.ReserveDelisted, _: int) -> None:
+        del self._listed[event.asset]
+
+    def _choose_feed(self, event: events.FeedChosen, _: int) -> None:
+        self._feeds[event.asset] = event.feed
+
+    def _publish(self, event: events.PricePublished, _: int) -> None:
+        self._prices[event.feed] = event.price
+
+    def _set_parameter(self, event: events.ParameterSet, _: int) -> None:
+        self._listed[event.asset].parameters[event.parameter] = event.value
+
+    def _accrue(self, event: events.InterestAccrued, timestamp: int) -> None:
+        reserve = self._listed[event.asset]
+        reserve.rates, reserve.updated_at = event, timestamp
+
+    def _change(self, event: events.BalanceChanged, _: int) -> None:
+        scaled = ray_div(abs(event.amount), event.growth_index)
+        self._touch(event.account)
+        self._balances[event.token][event.account] += scaled if event.amount > 0 else -scaled
+
+    def _move(self, event: events.BalanceMoved, _: int) -> None:
+        self._touch(event.sender)
+        self._touch(event.recipient)
+        balances = self._balances[event.token]
+        balances[event.sender] -= event.scaled
+        balances[event.recipient] += event.scaled
+
+    def _change_stable(self, event: events.StableDebtChanged, timestamp: int) -> None:
+        self._touch(event.account)
+        debt = self._stable[event.token][event.account]
+        debt.principal += event.amount
+        debt.since = timestamp
+        if event.rate >= 0:
+            debt.rate = event.rate
+        reserve = self._listed[self._asset_of[event.token]]
+        reserve.stable_total, reserve.stable_rate = event.total, event.average_rate
+        reserve.stable_updated_at = timestamp
+
+    def _switch(self, event: events.CollateralSwitched, _: int) -> None:
+        self._touch(event.account)
+        accounts = self._collateral[event.asset]
+        if event.enabled:
+            accounts.add(event.account)
+        else:
+            accounts.discard(event.account)
+
+    def _choose_emode(self, event: events.EModeChosen, _: int) -> None:
+        self._accounts[event.account] = event.category
+
+    def _define_emode(self, event: events.EModeDefined, _: int) -> None:
+        self._emodes[event.category] = event
+
+    def _assign_emode(self, event: events.EModeAssigned, _: int) -> None:
+        self._listed[event.asset].emode = event.category
+
+    def _touch(self, account: str) -> None:
+        self._accounts.setdefault(account, 0)
+
+    def _ignore(self, _event: Event, _timestamp: int) -> None:
+        """Do nothing: a liquidation's effects on balances are events of their own."""

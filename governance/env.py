@@ -1,0 +1,113 @@
+"""Every environment variable: type, default and help. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from governance.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Env(BaseSettings):
+    """The settings of one process, read once from its environment."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    breakwater_data: Path = Field(
+        ROOT / ".breakwater", description="Folder of the embedded services, secrets, logs and compiled contracts."
+    )
+    breakwater_role: Literal["all", "executor"] = Field(
+        "all", description="`executor` loads the governance floor alone; set by `manage.py relay` itself."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="External PostgreSQL, 15 or newer: `postgresql://user:password@host:port/name`. Default: embedded.",
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="External Celery broker, `redis://` or `amqp://`. Default: embedded Valkey."
+    )
+    rpc_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="External EVM nodes, separated by commas, best first. Default: the embedded local node."
+    )
+    chain_id: int = Field(31337, ge=1, description="The chain that the node must serve; anything else is refused.")
+    confirmations: int = Field(
+        0,
+        ge=0,
+        description="Blocks that collection stays behind the head: 0 for the local node, a real chain wants finality.",
+    )
+    node_port: int = Field(
+        0, ge=0, le=65535, description="Port of the embedded node on loopback; 0 picks a free one and remembers it."
+    )
+    web_host: str = Field("127.0.0.1", description="Address that the web interface listens on.")
+    web_port: int = Field(8000, ge=1, le=65535, description="Port of the web interface.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "localhost", "[::1]"),
+        description="Host names that the web interface answers to, separated by commas.",
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Django's secret key. Default: generated once into the data folder."
+    )
+    debug: bool = Field(False, description="Django's debug pages; never in production.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+    executor_keystore: Path | None = Field(
+        None,
+        description="Ethereum keystore (JSON) of the executor. Default: `executor/keystore.json` in the data folder.",
+    )
+    executor_password_file: Path | None = Field(
+        None, description="File with the keystore's password. Default: `executor/password` in the data folder."
+    )
+    price_max_age_hours: int = Field(
+        6, ge=1, description="Oldest price (in hours behind the collected head) on which a forecast may be published."
+    )
+
+    @field_validator("rpc_urls", "allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    def secret(self, name: str) -> str:
+        """Return the data folder's generated secret ``name``, made at first use and readable by its owner alone."""
+        folder = self.breakwater_data / "secrets"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / name
+        if not path.exists():
+            draft = folder / f".{name}.{secrets.token_hex(4)}"
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+            try:
+                path.hardlink_to(draft)  # atomic: of two processes that start together, one wins and both read it
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text(encoding="ascii")
+
+
+@cache
+def env() -> Env:
+    """Return the environment of this process.
+
+    Raises
+    ------
+    InputError
+        When a variable has a value that cannot be used; the value is not shown, for it may be a secret.
+    """
+    try:
+        return Env()
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        name = str(fault["loc"][0]).upper()
+        raise InputError(f"The environment variable {name} cannot be used: {fault['msg']}.", field=name) from None
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """Return this process's environment with ``changes``, for a program that it starts."""
+    return {**os.environ, "BREAKWATER_DATA": str(env().breakwater_data.resolve()), **changes}

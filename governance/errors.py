@@ -1,0 +1,147 @@
+"""The error tree. Each error has a stable ``code``, a message for people and ``facts`` for machines.
+
+::
+
+    BreakwaterError
+    ├── InputError               what a person gave cannot be used: names field, value and what would be right
+    │   └── PolicyError          a policy that contradicts itself, or a change outside of it
+    ├── ServiceError             something that we run or need is missing, broken or of the wrong version
+    │   ├── PortTaken
+    │   ├── MissingTool
+    │   └── UnsupportedDatabase
+    ├── ChainError
+    │   ├── ChainUnavailable     the node did not answer; the only branch that is retried
+    │   ├── WrongChain           the node serves another chain than the one that was asked for
+    │   ├── DishonestAnswer      the answer contradicts itself, or an earlier one
+    │   └── CallReverted         the contract said no
+    ├── DataError                what was collected or imported must not be computed on
+    │   ├── StaleData
+    │   ├── GapInData
+    │   └── ImplausibleData
+    └── ConflictError            somebody else is doing it, or it was done already in another way
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BreakwaterError(Exception):
+    """Root of every error that Breakwater raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        One sentence that says what is wrong and what to do.
+    facts : object
+        Keyword facts (field, value, block, ...) for logs, JSON and tests.
+    """
+
+    code: ClassVar[str] = "breakwater"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.facts = facts
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the error as JSON-ready data."""
+        return {"code": self.code, "message": self.message, "facts": {k: str(v) for k, v in self.facts.items()}}
+
+
+class InputError(BreakwaterError):
+    """A person's input cannot be used."""
+
+    code = "input"
+
+
+class PolicyError(InputError):
+    """A policy contradicts itself, or a change is outside of it."""
+
+    code = "policy"
+
+
+class ServiceError(BreakwaterError):
+    """A service that is needed is missing or broken."""
+
+    code = "service"
+
+
+class PortTaken(ServiceError):
+    """Another process listens on the port that we were told to use."""
+
+    code = "port-taken"
+
+
+class MissingTool(ServiceError):
+    """A program that must be installed is not there."""
+
+    code = "missing-tool"
+
+
+class UnsupportedDatabase(ServiceError):
+    """The database is missing, unreachable or too old."""
+
+    code = "unsupported-database"
+
+
+class ChainError(BreakwaterError):
+    """A word with a chain went wrong."""
+
+    code = "chain"
+
+
+class ChainUnavailable(ChainError):
+    """The node did not answer, or asked us to slow down."""
+
+    code = "chain-unavailable"
+    retryable = True
+
+
+class WrongChain(ChainError):
+    """The node serves another chain."""
+
+    code = "wrong-chain"
+
+
+class DishonestAnswer(ChainError):
+    """The node's answer contradicts itself or an earlier one."""
+
+    code = "dishonest-answer"
+
+
+class CallReverted(ChainError):
+    """The contract refused the call."""
+
+    code = "call-reverted"
+
+
+class DataError(BreakwaterError):
+    """Data that must not be computed on."""
+
+    code = "data"
+
+
+class StaleData(DataError):
+    """The data is older than its service level allows."""
+
+    code = "stale-data"
+
+
+class GapInData(DataError):
+    """A part of the series is missing."""
+
+    code = "gap-in-data"
+
+
+class ImplausibleData(DataError):
+    """A value that cannot be true."""
+
+    code = "implausible-data"
+
+
+class ConflictError(BreakwaterError):
+    """Somebody else is doing it, or it was done in another way."""
+
+    code = "conflict"

@@ -1,0 +1,42 @@
+"""`manage.py votes`: proposals and their votes, compared with the contract's own tally."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from governance import selectors
+from governance.chain.client import default_client
+from governance.chain.logs import collect
+from governance.env import env
+from governance.management.base import BreakwaterCommand
+from governance.votes import IndexReport, index
+
+
+class Command(BreakwaterCommand):
+    """Index votes."""
+
+    help = "Collect and index every governor's proposals and votes, and compare the sums with its own tally."
+    needs = ("database", "node")
+    reports = True
+
+    def handle(self, **_: Any) -> None:  # noqa: ANN401
+        """Index every governor that is watched."""
+        client = default_client()
+        head = client.head().number - env().confirmations
+        found: dict[str, IndexReport] = {}
+        for deployment in selectors.governors():
+            with self.progress(deployment.name) as advance:
+                collect(client, deployment, to_block=head, progress=advance)
+            found[deployment.slug] = index(deployment, client=client)
+        equal = all(report.tally_equal for report in found.values())
+        data = {slug: {**asdict(report), "tally_equal": report.tally_equal} for slug, report in found.items()}
+        lines = [_line(slug, report) for slug, report in found.items()] or ["No governor is watched yet."]
+        self.answer({"governors": data, "tally_equal": equal}, "\n".join(lines))
+        if not equal:
+            raise SystemExit(1)  # what is unequal was just said
+
+
+def _line(slug: str, report: IndexReport) -> str:
+    verdict = "equal to the contract's tally" if report.tally_equal else f"unequal for {', '.join(report.mismatches)}"
+    return f"{slug}: {report.proposals} proposals, {report.votes} votes at block {report.block_number}, {verdict}"

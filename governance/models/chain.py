@@ -1,0 +1,156 @@
+"""Raw chain facts: which chains and deployments are watched, and every block, log and proof that was collected."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class Chain(models.Model):
+    """One EVM chain. Its genesis tells two local chains of the same id apart."""
+
+    chain_id = models.BigIntegerField(primary_key=True)
+    name = models.CharField(max_length=64)
+    genesis_hash = models.CharField(max_length=66)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.chain_id})"
+
+
+class Deployment(models.Model):
+    """A protocol or a governor at its addresses, watched from ``first_block`` on."""
+
+    class Kind(models.TextChoices):
+        """What kind of plugin speaks with it."""
+
+        PROTOCOL = "protocol"
+        GOVERNOR = "governor"
+
+    chain = models.ForeignKey(Chain, on_delete=models.PROTECT, related_name="deployments")
+    slug = models.SlugField(max_length=64, unique=True)
+    name = models.CharField(max_length=128)
+    kind = models.CharField(max_length=16, choices=Kind)
+    flavour = models.CharField(max_length=32)  # module name in governance.protocols or governance.governors
+    addresses = models.JSONField(default=dict)  # role -> checksummed address
+    first_block = models.BigIntegerField()
+
+    class Meta:
+        """What the database holds on to."""
+
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(first_block__gte=0), name="deployment_first_block_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Stream(models.Model):
+    """A fixed set of addresses whose logs are collected together, without a gap, from ``first_block`` on.
+
+    A contract that is discovered later (a new reserve) begins a new stream, so that an old one never has a hole.
+    """
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="streams")
+    addresses = models.JSONField()  # checksummed, sorted
+    first_block = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id}: {len(self.addresses)} addresses from block {self.first_block}"
+
+
+class Block(models.Model):
+    """A block's header, as far as it is needed to link it with its neighbours and to tell the time."""
+
+    pk = models.CompositePrimaryKey("chain_id", "number")
+    chain = models.ForeignKey(Chain, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
+    number = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+    parent_hash = models.BinaryField(max_length=32)
+    timestamp = models.BigIntegerField()
+
+    class Meta:
+        """What the database holds on to."""
+
+        indexes: ClassVar = [models.Index(fields=["chain", "timestamp"])]
+
+    def __str__(self) -> str:
+        return f"block {self.number}"
+
+
+class Log(models.Model):
+    """One event log. A topic that the log does not have is empty."""
+
+    pk = models.CompositePrimaryKey("chain_id", "block_number", "log_index")
+    chain = models.ForeignKey(Chain, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
+    block_number = models.BigIntegerField()
+    log_index = models.IntegerField()
+    block_hash = models.BinaryField(max_length=32)
+    tx_hash = models.BinaryField(max_length=32)
+    address = models.BinaryField(max_length=20)
+    topic0 = models.BinaryField(max_length=32)
+    topic1 = models.BinaryField(max_length=32)
+    topic2 = models.BinaryField(max_length=32)
+    topic3 = models.BinaryField(max_length=32)
+    data = models.BinaryField()
+
+    class Meta:
+        """What the database holds on to."""
+
+        indexes: ClassVar = [
+            models.Index(fields=["chain", "address", "topic0", "block_number", "log_index"], name="log_by_event"),
+        ]
+
+    def __str__(self) -> str:
+        return f"log {self.log_index} of block {self.block_number}"
+
+
+class Coverage(models.Model):
+    """Proof that one range of a stream is complete: what it links to, how many logs, and their running digest.
+
+    ``digest`` runs over all logs of the stream from its first block to ``last``, so it does not depend on how the
+    range was cut into pieces.
+    """
+
+    class Proof(models.TextChoices):
+        """How a silently empty answer was ruled out."""
+
+        LINKED = "linked"  # headers linked by hash, every log's block hash checked
+        BLOOM = "bloom"  # and every block without logs of ours has a bloom that says so
+
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="coverage")
+    first = models.BigIntegerField()
+    last = models.BigIntegerField()
+    first_parent = models.CharField(max_length=66)
+    last_hash = models.CharField(max_length=66)
+    n_logs = models.IntegerField()
+    digest = models.CharField(max_length=66)
+    provider = models.CharField(max_length=128)
+    proof = models.CharField(max_length=16, choices=Proof)
+
+    class Meta:
+        """What the database holds on to."""
+
+        verbose_name_plural = "coverage"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["stream", "first"], name="coverage_first_once"),
+            models.UniqueConstraint(fields=["stream", "last"], name="coverage_last_once"),
+            models.CheckConstraint(condition=Q(first__lte=F("last")), name="coverage_first_before_last"),
+        ]
+
+    def __str__(self) -> str:
+        return f"blocks {self.first} to {self.last}: {self.n_logs} logs"
+
+
+class Reorg(models.Model):
+    """A reorganisation that was seen: everything above ``ancestor`` was taken back, and collected anew."""
+
+    chain = models.ForeignKey(Chain, on_delete=models.CASCADE, related_name="reorgs")
+    ancestor = models.BigIntegerField()
+    orphan_number = models.BigIntegerField()
+    orphan_hash = models.CharField(max_length=66)
+
+    def __str__(self) -> str:
+        return f"back to block {self.ancestor}"

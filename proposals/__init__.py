@@ -1,0 +1,1 @@
+"""The top floor: decisions and their evidence."""
