@@ -7,14 +7,14 @@ can be killed anywhere and started again, and a second run verifies what the fir
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from forecasting import forecasts, training
 from forecasting.collect import collect, reconcile, snapshot
-from forecasting.models import Liquidation, Reserve, Snapshot, TrainingRun
+from forecasting.models import Forecast, Liquidation, ModelVersion, Reserve, Snapshot, TrainingRun
 from governance import deployments, votes
 from governance.domain.bundle import from_json
 from governance.domain.lifecycle import ProposalState
@@ -195,9 +195,10 @@ class Loop:
         again = run.status == TrainingRun.Status.DONE
         with self.teller.progress("training") as progress:
             version = training.wait(run, progress=progress, timeout=TRAINING_SECONDS)
-        forecasts.publish(book, seed=training.SEED)
-        how = "was trained before on the same data" if again else "was trained by a Celery worker"
-        self.teller.say(f"   Model version {version.pk} {how}, scored walk-forward beside its baseline.")
+        published = forecasts.publish(book, seed=training.SEED)
+        self.teller.say(f"   {'Trained before on the same data' if again else 'Trained by a Celery worker'}.")
+        self.teller.say(f"   {volatility_verdict(version)}")
+        self.teller.say(f"   {cascade_words(published)}")
         return book
 
     def _draft(self, world: World, book: Snapshot) -> Draft:
@@ -320,6 +321,27 @@ class Loop:
 def standing_draft(protocol: Deployment) -> Draft | None:
     """Return the newest draft for a market, if there is one."""
     return Draft.objects.filter(recommendation__reserve__deployment=protocol).first()
+
+
+def volatility_verdict(version: ModelVersion) -> str:
+    """Return in words what the walk-forward comparison beneath a cascade version said."""
+    scored = version.parent.metrics["assets"] if version.parent else []
+    better = [asset["symbol"] for asset in scored if asset["beats"]]
+    if better:
+        return (
+            f"Walked forward, log-HAR beats its EWMA baseline on {', '.join(better)}; elsewhere the baseline is used."
+        )
+    return "Walked forward, log-HAR does not beat its EWMA baseline beyond luck on any asset, so the baseline is used."
+
+
+def cascade_words(published: Sequence[Forecast]) -> str:
+    """Return the published loss forecast in words."""
+    market = next(forecast for forecast in published if forecast.reserve is None)
+    debt, likely = market.body["bad_debt"], market.body["bad_debt"]["positive"]
+    return (
+        f"Within {market.horizon_hours} hours bad debt arises with probability {likely['value']:.2%}"
+        f" ({likely['low']:.2%} to {likely['high']:.2%}); expected shortfall {debt['es99']['value']:,.0f} USD."
+    )
 
 
 def vars_of(report: LoopReport) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from governance import errors
 from governance.env import ROOT, Env
 from governance.protocols.base import flavours, plugin
 from proposals.checks import all_checks
+from proposals.core.policy import Objective, Rule, Safety, Search
 from proposals.guardrails import all_guardrails
+from proposals.policy import DEFAULT
 
 FOLDER = ROOT / "docs" / "reference"
 FLOORS = ("governance", "forecasting", "proposals")
@@ -130,6 +133,33 @@ def rules_page() -> list[str]:
     return lines[:-1]
 
 
+def policy_page() -> list[str]:
+    """Every field of a policy, and the policy that is active at first."""
+    lines = ["# Policy", "", "A policy is one JSON document; `manage.py policy show` prints the active one.", ""]
+    for title, kind in (
+        ("parameters.NAME", Rule),
+        ("safety", Safety),
+        ("objective", Objective),
+        ("search", Search),
+    ):
+        lines += [f"## `{title}`", "", *table(("field", "meaning"), attributes(kind)), ""]
+    return [*lines, "## The default", "", "```json", json.dumps(DEFAULT, indent=2), "```"]
+
+
+def attributes(kind: type) -> Iterator[tuple[str, str]]:
+    """Yield name and meaning of what a class's docstring lists under Attributes."""
+    names, words = "", list[str]()
+    for line in (inspect.getdoc(kind) or "").partition("----------\n")[2].splitlines():
+        if line.startswith(" "):
+            words.append(line.strip())
+            continue
+        if names:
+            yield names, " ".join(words)
+        names, words = ", ".join(f"`{name.strip()}`" for name in line.partition(" : ")[0].split(",")), []
+    if names:
+        yield names, " ".join(words)
+
+
 def routes(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, str]]:
     """Yield path and meaning of every page."""
     for entry in resolver.url_patterns:
@@ -152,6 +182,7 @@ PAGES: dict[str, Callable[[], list[str]]] = {
     "errors": errors_page,
     "parameters": parameters_page,
     "rules": rules_page,
+    "policy": policy_page,
     "endpoints": endpoints_page,
 }
 
