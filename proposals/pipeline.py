@@ -331,6 +331,8 @@ def volatility_verdict(version: ModelVersion) -> str:
         return (
             f"Walked forward, log-HAR beats its EWMA baseline on {', '.join(better)}; elsewhere the baseline is used."
         )
+    if not any(asset["n"] for asset in scored):
+        return "The history is too short to compare log-HAR with its EWMA baseline, so the baseline is used."
     return "Walked forward, log-HAR does not beat its EWMA baseline beyond luck on any asset, so the baseline is used."
 
 

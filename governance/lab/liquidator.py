@@ -7,6 +7,8 @@ survey, until prices have moved that far. Its decisions therefore do not depend 
 
 A liquidation pays when the bonus exceeds the gas, the protocol's fee on the bonus, and what is lost in selling the
 collateral. So small debts may stay unpaid, and an account whose collateral is gone leaves bad debt, as in real markets.
+When the pool has lent out too much of the collateral to hand it over, the bot takes the receipt token instead; it sends
+nothing that the contract would refuse.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from governance.chain import abi
-from governance.chain.client import Client
+from governance.chain.client import Client, call_object
 from governance.chain.multicall import aggregate
 from governance.domain.action import Call
 from governance.domain.units import BPS, MAX_UINT256, WAD
+from governance.errors import CallReverted
+from governance.lab import genesis
 from governance.lab.aave import LIQUIDATION_PROTOCOL_FEE
 from governance.lab.actors import Actor
 from governance.lab.prices import PricePath
@@ -150,11 +154,20 @@ class Liquidator:
         chosen = []
         for actor, health in unhealthy:
             held = {index: abi.decode(RESERVE_DATA, next(answers)) for index in actor.assets}
-            chosen += self._choose(actor, health, held, prices)
+            ways = self._choose(actor, health, held, prices)
+            chosen += [call for call in ways if self._is_taken(call)][:1]
         return chosen
 
+    def _is_taken(self, call: Call) -> bool:
+        """Return whether the contract would take ``call`` now."""
+        try:
+            self._client.call("eth_call", [{"from": genesis.liquidator(self._spec)} | call_object(call), "latest"])
+        except CallReverted:
+            return False
+        return True
+
     def _choose(self, actor: Actor, health: int, held: dict[int, tuple[int, ...]], prices: Sequence[int]) -> list[Call]:
-        """Return the liquidation of an account's largest collateral, if it pays."""
+        """Return how to liquidate an account's largest collateral, the best way first; nothing when it does not pay."""
         worth = {index: self._dollars(index, held[index][0], prices) for index in actor.collateral}
         best = max(worth, key=lambda index: worth[index])
         close = 0.5 if health > FULL_CLOSE_BELOW else 1.0
@@ -163,10 +176,12 @@ class Liquidator:
         if self.profit(repaid, bonus=bonus) <= 0:
             return []
         signature = "liquidationCall(address,address,address,uint256,bool)"
-        tokens = self._venue.tokens
-        data = abi.encode(signature, tokens[best], tokens[actor.debt], actor.address, MAX_UINT256, False)
+        pair = self._venue.tokens[best], self._venue.tokens[actor.debt]
         self._seen.pop(actor.address, None)
-        return [Call(target=self._venue.pool, data=data)]
+        return [
+            Call(target=self._venue.pool, data=abi.encode(signature, *pair, actor.address, MAX_UINT256, in_kind))
+            for in_kind in (False, True)
+        ]
 
     def profit(self, repaid: float, *, bonus: float) -> float:
         """Return the US dollars that are left of repaying ``repaid`` dollars of debt at ``bonus`` (1.05 is 5 %)."""

@@ -25,7 +25,7 @@ from governance.lab.spec import DAY, HOUR, Asset, Regime, WorldSpec
 SCALE = 10**8  # feeds have 8 decimals
 HOURS_IN_YEAR = 8_760
 TAIL = 5  # degrees of freedom of the shocks
-WEEKEND = {5: 0.72, 6: 0.8}  # share of a weekday's volatility on Saturday and Sunday
+WEEKEND = {5: 0.58, 6: 0.7}  # share of a weekday's volatility on Saturday and Sunday, as measured on real candles
 LEVERAGE = 0.06  # rise of log-volatility for each standard deviation that the market falls
 PEG_MEMORY = math.exp(-1 / 10)  # a stablecoin forgets its deviation in about ten hours
 PEG_NOISE = 0.00025
@@ -46,7 +46,7 @@ class Component:
         return keep * value + self.size * math.sqrt(1 - keep * keep) * noise
 
 
-COMMON = (Component(6, 0.45), Component(2 * 24, 0.25), Component(10 * 24, 0.25), Component(45 * 24, 0.30))
+COMMON = (Component(6, 0.25), Component(2 * 24, 0.35), Component(10 * 24, 0.30), Component(45 * 24, 0.35))
 OWN = Component(5 * 24, 0.30)
 LEVEL = -sum(layer.size**2 for layer in (*COMMON, OWN))  # so that the mean variance is the asset's calm level
 

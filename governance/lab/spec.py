@@ -203,7 +203,7 @@ YEAR = WorldSpec(
         Regime(name="unrest", days=20, drift=-0.08, stress=1.4),
         Regime(name="crash", days=4, drift=-0.45, stress=2.8),
         Regime(name="aftermath", days=24, drift=-0.06, stress=1.7),
-        Regime(name="recovery", days=80, drift=0.32, stress=1.1),
+        Regime(name="recovery", days=80, drift=0.38, stress=1.1),
         Regime(name="calm again", days=52, drift=0.04, stress=0.95),
     ),
 )

@@ -3,6 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.chain import abi
+from governance.domain.action import Call
 from governance.lab import genesis
 from governance.lab.actors import create
 from governance.lab.liquidator import _bound, _sight
@@ -52,3 +54,30 @@ def test_it_liquidates_whom_a_fall_made_unhealthy(world, chain_client):
     for call in calls:
         world._outbox.send(genesis.liquidator(world.spec), call)
     world._outbox.mine_strictly(world.now().timestamp + 12)
+
+
+def test_it_takes_the_receipt_token_where_the_collateral_cannot_be_had_and_else_sends_nothing(world, chain_client):
+    hour = world.now().hour
+    fallen = list(world._path.at(hour))
+    fallen[0] = fallen[0] * 55 // 100
+    world._path._rows[hour] = tuple(fallen)
+    world.send(genesis.publisher(world.spec), world._publish(hour))
+    pool, weth = world.addresses["pool"], world.reserves["WETH"]
+    receipt_token = next(
+        token for asset, token in zip(world.spec.assets, world._site.a_tokens, strict=True) if asset.symbol == "WETH"
+    )
+    before = [call for call in world._liquidator.look(hour) if call.data[16:36].hex() == weth[2:].lower()]
+    assert before
+    assert {call.data[-1] for call in before} == {0}
+
+    held = Call(target=weth, data=abi.encode("balanceOf(address)", receipt_token))
+    balance = int.from_bytes(chain_client.eth_call(held), "big")
+    world.send(receipt_token, Call(target=weth, data=abi.encode("transfer(address,uint256)", pool, balance)))
+    after = [call for call in world._liquidator.look(hour) if call.data[16:36].hex() == weth[2:].lower()]
+    assert len(after) == len(before)
+    assert {call.data[-1] for call in after} == {1}
+
+    configurator = world.addresses["configurator"]
+    pause = Call(target=configurator, data=abi.encode("setPoolPause(bool)", True))
+    world.send(genesis.deployer(world.spec), pause)
+    assert world._liquidator.look(hour) == []
