@@ -16,7 +16,7 @@ from governance.env import ROOT, env
 from governance.errors import ConflictError, ServiceError
 from governance.lab.spec import WorldSpec
 from governance.lab.world import World
-from governance.models import Block
+from governance.models import Block, Chain
 from governance.services import schema, supervisor
 from governance.services.world import build_world, renew_world
 
@@ -77,7 +77,8 @@ class Site:
         Raises
         ------
         ConflictError
-            When RPC_URLS names a node of somebody else: the loop deploys contracts and moves time.
+            When RPC_URLS names a node of somebody else (the loop deploys contracts and moves time), or when records are
+            to be forgotten that are not the demo's own.
         """
         if env().rpc_urls:
             raise ConflictError("The demo deploys contracts and moves time, on its own node only; unset RPC_URLS.")
@@ -118,6 +119,13 @@ class Site:
         if env().database_url:
             raise ConflictError("DATABASE_URL holds records of another world; give the demo an empty database.")
         supervisor.ensure("database", "broker")
+        other = Chain.objects.exclude(chain_id=env().chain_id).first()
+        if other is not None:
+            raise ConflictError(
+                f"The database holds records of {other}, which the demo will not delete; give it a folder of its own,"
+                " as in BREAKWATER_DATA=/path/of/a/new/folder.",
+                chain=other.chain_id,
+            )
         supervisor.stop("worker", "beat")
         app.control.purge()
         with connection.cursor() as cursor:
