@@ -43,10 +43,10 @@ docs: setup ## write the generated reference pages
 stop: ## stop all services
 	@if [ -x $(BIN)/python ]; then $(BIN)/python manage.py services stop; else echo "Nothing is installed, so nothing runs."; fi
 
-clean: ## stop all services and remove all that the project made, its data included
+clean: ## stop all services and remove all that the project made but the executor's key
 	@if [ -x $(BIN)/python ]; then $(BIN)/python manage.py services stop > /dev/null; fi
 	@data="$${BREAKWATER_DATA:-.breakwater}"; for folder in "$$data" "$$data/test"; do \
 		if [ -L "$$folder/postgres" ]; then rm -rf "$$(readlink -f "$$folder/postgres")"; fi; \
-	done; rm -rf "$$data"
+	done; if [ -d "$$data" ]; then find "$$data" -mindepth 1 -maxdepth 1 ! -name executor -exec rm -rf {} +; fi
 	@rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,8 +8,8 @@ import sys
 def main() -> None:
     """Run one command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
-    if sys.argv[1:2] == ["relay"]:
-        os.environ["BREAKWATER_ROLE"] = "executor"  # the process that holds the key loads the ground floor alone
+    if sys.argv[1:2] in (["relay"], ["executor"]):
+        os.environ["BREAKWATER_ROLE"] = "executor"  # a process that touches the key loads the ground floor alone
     from django.core.management import execute_from_command_line
 
     from governance.errors import BreakwaterError

@@ -29,8 +29,15 @@ PATHS = 2000
 FEWEST_PATHS = 100  # below, the worst 1 % is less than one path
 
 
-def champions(deployment: Deployment) -> dict[str, ModelVersion]:
+def champions(deployment: Deployment, *, until: int | None = None) -> dict[str, ModelVersion]:
     """Return the latest ``cascade`` version in use of a deployment, and the ``volatility`` version beneath it.
+
+    Parameters
+    ----------
+    deployment : Deployment
+    until : int or None
+        Chain time after which a version's data must not end, so that no forecast knows what came after it; None for
+        the newest version.
 
     Raises
     ------
@@ -40,6 +47,8 @@ def champions(deployment: Deployment) -> dict[str, ModelVersion]:
     versions = ModelVersion.objects.filter(
         deployment=deployment, kind=ModelVersion.Kind.CASCADE, parent__isnull=False
     ).select_related("dataset", "parent__dataset")
+    if until is not None:
+        versions = versions.filter(created_timestamp__lte=until)
     if not versions.exists():
         raise InputError(f"No model of {deployment.name} was trained yet; run `manage.py train`.", field="model")
     latest = versions.filter(verdict=ModelVersion.Verdict.CHAMPION).order_by("created_timestamp", "pk").last()
@@ -158,7 +167,7 @@ def publish(snapshot: Snapshot, *, horizon_hours: int = HORIZON_HOURS, paths: in
     StaleData
         When the prices are too old to publish on.
     """
-    models = champions(snapshot.deployment)
+    models = champions(snapshot.deployment, until=snapshot.timestamp)
     known = _published(snapshot, models=models, horizon_hours=horizon_hours)
     if known:
         return known

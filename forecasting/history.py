@@ -57,8 +57,9 @@ def derive(deployment: Deployment, *, client: Client, to_block: int) -> int:
         defaults={"block_number": deployment.first_block - 1, "reorg_id": _last_reorg(deployment)},
     )
     cursor = Derivation.objects.select_for_update().get(deployment=deployment)
-    cursor.block_number = _take_back(deployment, cursor)
-    cursor.reorg_id = _last_reorg(deployment)
+    newest = _last_reorg(deployment)  # asked once: one that is recorded meanwhile is for the next run
+    cursor.block_number = _take_back(deployment, cursor, newest=newest)
+    cursor.reorg_id = newest
     rows = 0
     if to_block > cursor.block_number:
         protocol = protocol_of(deployment)
@@ -133,9 +134,9 @@ def _last_reorg(deployment: Deployment) -> int:
     return newest.pk if newest else 0
 
 
-def _take_back(deployment: Deployment, cursor: Derivation) -> int:
+def _take_back(deployment: Deployment, cursor: Derivation, *, newest: int) -> int:
     """Delete what reorganisations since the last run made void; return the last block whose facts stay."""
-    reorgs = Reorg.objects.filter(chain=deployment.chain_id, pk__gt=cursor.reorg_id)
+    reorgs = Reorg.objects.filter(chain=deployment.chain_id, pk__gt=cursor.reorg_id, pk__lte=newest)
     ancestor = reorgs.aggregate(lowest=Min("ancestor"))["lowest"]
     if ancestor is None or ancestor >= cursor.block_number:
         return cursor.block_number

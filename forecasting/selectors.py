@@ -108,8 +108,8 @@ def accounts_at_risk(snapshot: Snapshot, *, below: int = WAD * 110 // 100) -> Qu
 
 
 def account_state(snapshot: Snapshot, account: str) -> AccountState | None:
-    """Return one account in the snapshot; None says that it never touched the protocol."""
-    return AccountState.objects.filter(snapshot=snapshot, account=account).first()
+    """Return one account in the snapshot, in any case of letters; None says that it never touched the protocol."""
+    return AccountState.objects.filter(snapshot=snapshot, account__iexact=account).first()
 
 
 def account_history(deployment: Deployment, account: str) -> QuerySet[AccountState]:

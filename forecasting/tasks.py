@@ -6,11 +6,13 @@ from celery import Task, shared_task
 
 from forecasting import collect as verbs
 from forecasting import training
-from forecasting.models import Snapshot
+from forecasting.selectors import latest_snapshot
 from governance import deployments
 from governance.chain.client import default_client
 from governance.errors import ChainUnavailable, ConflictError
 from governance.models import Deployment
+
+SNAPSHOT_SECONDS = 3600  # chain time between two snapshots that are taken on schedule
 
 
 @shared_task(autoretry_for=(ChainUnavailable,), retry_backoff=True, max_retries=3)
@@ -19,8 +21,14 @@ def collect() -> None:
     client = default_client()
     for deployment in deployments.select():
         verbs.collect(deployment, client=client)
-        if deployment.kind == Deployment.Kind.PROTOCOL:
+        if deployment.kind == Deployment.Kind.PROTOCOL and _is_due(deployment, client.head().timestamp):
             verbs.snapshot(deployment)
+
+
+def _is_due(deployment: Deployment, now: int) -> bool:
+    """Whether the book's newest snapshot is old enough for another: each one is kept, and takes its place on disk."""
+    latest = latest_snapshot(deployment)
+    return latest is None or now - latest.timestamp >= SNAPSHOT_SECONDS
 
 
 @shared_task(bind=True, max_retries=None)
@@ -36,6 +44,6 @@ def train(task: Task[..., None], run_id: int) -> None:
 def retrain() -> None:
     """Ask for fresh models of every protocol that has a book."""
     for deployment in deployments.select(kind=Deployment.Kind.PROTOCOL):
-        latest = Snapshot.objects.filter(deployment=deployment).order_by("block_number").last()
+        latest = latest_snapshot(deployment)
         if latest is not None:
             training.request(deployment, latest)

@@ -21,7 +21,7 @@ from governance.domain.canonical import digest
 from governance.errors import BreakwaterError, DataError, InputError, ServiceError
 from governance.locks import exclusive
 from governance.models import Deployment
-from governance.version import code_version
+from governance.version import code_version, lock_hash
 
 type Progress = Callable[[int, int, str], None]
 
@@ -60,7 +60,15 @@ def request(
         raise InputError(f"Snapshot {snapshot.pk} is not of {deployment.name}.", field="snapshot")
     settings = TrainingConfig.read(config or {}).as_dict()
     wanted = {"deployment": deployment.pk, "snapshot": snapshot.pk, "seed": seed, "config": settings}
-    key = digest({**wanted, "block": snapshot.block_hash, "content": snapshot.dataset_hash, "code": code_version()})
+    key = digest(
+        {
+            **wanted,
+            "block": snapshot.block_hash,
+            "content": snapshot.dataset_hash,
+            "code": code_version(),
+            "lock": lock_hash(),
+        }
+    )
     with transaction.atomic():
         run, created = TrainingRun.objects.get_or_create(
             key=key, defaults={"kind": ModelVersion.Kind.CASCADE, "request": wanted}

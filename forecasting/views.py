@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -52,6 +53,9 @@ def accounts(request: HttpRequest) -> HttpResponse:
     context["searched"] = request.GET.get("address", "").strip()
     if snapshot:
         everyone = list(selectors.accounts_by_health(snapshot))
+        named = selectors.account_state(snapshot, context["searched"])
+        if named:
+            return redirect(_account(named))
         limit = BELOW.get(context["below"], BELOW["1.25"])
         risky = [
             row for row in everyone if row.health_factor < limit and context["searched"].lower() in row.account.lower()

@@ -10,14 +10,15 @@ from governance import audit
 from governance.chain.abi import checksum
 from governance.domain.bundle import bundle_hash, from_json, to_json
 from governance.domain.canonical import digest
+from governance.domain.lifecycle import Step
 from governance.errors import ConflictError, ImplausibleData, InputError
 from governance.governors.base import governor_for
 from governance.models import BundleRecord
 
 if TYPE_CHECKING:
-    from governance.domain.action import Bundle
+    from governance.domain.action import Bundle, Call
     from governance.governors.base import Governor
-    from governance.models import Deployment, OnchainProposal
+    from governance.models import Deployment, OnchainProposal, RelayStep
 
 
 def register(bundle: Bundle, *, deployment: Deployment, actor: str) -> BundleRecord:
@@ -101,6 +102,15 @@ def check(proposal: OnchainProposal) -> Bundle:
     if mirrored != columns(bundle) or proposal.bundle.deployment_id != proposal.deployment_id:
         raise ConflictError("The calls on record differ from the approved ones.", proposal=proposal.proposal_id)
     return bundle
+
+
+def approved_call(step: RelayStep) -> Call:
+    """Return the call that ``step`` makes, built from the approved bundle alone; raises what `check` raises.
+
+    It is the only source of what the executor signs: stored transactions are never read for it.
+    """
+    bundle, governor = check(step.proposal), governor_of(step.proposal.deployment)
+    return governor.execute(bundle) if step.step == Step.EXECUTE else governor.queue(bundle)
 
 
 def columns(bundle: Bundle) -> tuple[list[str], list[str], list[str]]:

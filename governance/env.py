@@ -25,7 +25,8 @@ class Env(BaseSettings):
         ROOT / ".breakwater", description="Folder of the embedded services, secrets, logs and compiled contracts."
     )
     breakwater_role: Literal["all", "executor"] = Field(
-        "all", description="`executor` loads the governance floor alone; set by `manage.py relay` itself."
+        "all",
+        description="`executor` loads the governance floor alone; set by the commands `relay` and `executor`.",
     )
     database_url: SecretStr | None = Field(
         None,

@@ -13,7 +13,8 @@
     │   ├── ChainUnavailable     the node did not answer; the only branch that is retried
     │   ├── WrongChain           the node serves another chain than the one that was asked for
     │   ├── DishonestAnswer      the answer contradicts itself, or an earlier one
-    │   └── CallReverted         the contract said no
+    │   ├── CallReverted         the contract said no
+    │   └── ExcessiveGas         the node asks for more gas than the executor ever pays for
     ├── DataError                what was collected or imported must not be computed on
     │   ├── StaleData
     │   ├── GapInData
@@ -115,6 +116,12 @@ class CallReverted(ChainError):
     """The contract refused the call."""
 
     code = "call-reverted"
+
+
+class ExcessiveGas(ChainError):
+    """A call would take more gas than may be paid for."""
+
+    code = "excessive-gas"
 
 
 class DataError(BreakwaterError):

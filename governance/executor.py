@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from governance.chain.logs import collect
 from governance.chain.signer import KeystoreSigner, create_keystore, keystore_address
 from governance.env import env
+from governance.errors import ConflictError
 from governance.models import Deployment
 from governance.relay import run_once
 from governance.votes import index
@@ -37,8 +38,22 @@ def key_files() -> KeyFiles:
     )
 
 
+def require_isolation() -> None:
+    """Refuse to touch the key in a process that loads more than the ground floor.
+
+    Raises
+    ------
+    ConflictError
+        When this process is not the executor's own.
+    """
+    if env().breakwater_role != "executor":
+        message = "The executor's key is for its own process alone; run: manage.py relay, or manage.py executor"
+        raise ConflictError(message, role=env().breakwater_role)
+
+
 def create() -> str:
-    """Make the executor's key and return its address; `ConflictError` when there is one."""
+    """Make the executor's key and return its address; `ConflictError` when there is one, or outside its process."""
+    require_isolation()
     files = key_files()
     return create_keystore(keystore=files.keystore, password_file=files.password_file)
 
@@ -49,7 +64,8 @@ def address() -> str:
 
 
 def signer() -> Signer:
-    """Return the executor's signer; raises what `KeystoreSigner.load` raises."""
+    """Return the executor's signer; raises what `require_isolation` and `KeystoreSigner.load` raise."""
+    require_isolation()
     files = key_files()
     return KeystoreSigner.load(keystore=files.keystore, password_file=files.password_file)
 

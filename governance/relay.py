@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from governance import audit
-from governance.bundles import check, governor_of
+from governance.bundles import approved_call, check, governor_of
 from governance.domain.lifecycle import CLOSED, RELAY_STEP, UNSETTLED, AttemptStatus, ProposalState, Step, StepStatus
 from governance.domain.units import to_decimal
-from governance.errors import CallReverted, ConflictError, ImplausibleData
+from governance.errors import CallReverted, ConflictError, ExcessiveGas, ImplausibleData
 from governance.locks import exclusive
 from governance.models import AuditEntry, OnchainProposal, RelayStep, Verification
 from governance.sending import (
@@ -38,7 +38,6 @@ from governance.verification import verify
 if TYPE_CHECKING:
     from governance.chain.client import Client, Header
     from governance.chain.signer import Signer
-    from governance.domain.action import Bundle
     from governance.governors.base import Governor, ProposalFacts
 
 MOST_REVERTS = 3  # mined failures of one step, each paid for, after which a person has to look
@@ -77,6 +76,8 @@ class RelayReport:
         Proposals that this run saw become executed by the executor's own transaction.
     expectations_total, expectations_verified : int
         Read back so far on this chain, over all proposals, and how many of them hold.
+    mismatches : int
+        Expectations that do not hold, of the proposals that were open when the run began.
     """
 
     signer: str
@@ -87,20 +88,20 @@ class RelayReport:
     executions: int
     expectations_total: int
     expectations_verified: int
+    mismatches: int
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What went wrong, a sentence each."""
+        """What went wrong in this run, a sentence each."""
         failed = [outcome for outcome in self.outcomes if outcome.status == StepStatus.FAILED]
         sentences = [f"{outcome.step} of proposal {outcome.proposal_id} failed: {outcome.detail}" for outcome in failed]
-        wrong = self.expectations_total - self.expectations_verified
-        if wrong:
-            sentences.append(f"{wrong} of {self.expectations_total} expectations do not hold on chain")
+        if self.mismatches:
+            sentences.append(f"{self.mismatches} expectations of what was executed do not hold on chain")
         return tuple(sentences)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed and every expectation holds."""
+        """Whether nothing failed in this run and every expectation that it read holds."""
         return not self.failures
 
     def as_dict(self) -> dict[str, Any]:
@@ -158,7 +159,8 @@ def run_once(
         run = _Run(desk=desk, patience=patience, may_send=not paused and not dry_run)
         head = client.head()
         settle(head=head, desk=desk, may_send=run.may_send)
-        outcomes = [outcome for proposal in _open(chain_id) for outcome in _relay(proposal, run)]
+        touched = _open(chain_id)
+        outcomes = [outcome for proposal in touched for outcome in _relay(proposal, run)]
     checked = Verification.objects.filter(step__proposal__deployment__chain_id=chain_id)
     return RelayReport(
         signer=signer.address,
@@ -171,6 +173,7 @@ def run_once(
         ),
         expectations_total=checked.count(),
         expectations_verified=checked.filter(ok=True).count(),
+        mismatches=checked.filter(ok=False, step__proposal__in=touched).count(),
     )
 
 
@@ -214,7 +217,7 @@ def _relay(proposal: OnchainProposal, run: _Run) -> list[StepOutcome]:
     governor = governor_of(proposal.deployment)
     for step in open_before:
         try:
-            while _advance(step, governor, bundle, run):
+            while _advance(step, governor, run):
                 pass  # mined: what does the chain say now?
         except CallReverted as error:  # one proposal that the governor does not know must not stop the others
             _move(step, StepStatus.FAILED, detail=error.message, action="relay.failed")
@@ -223,7 +226,7 @@ def _relay(proposal: OnchainProposal, run: _Run) -> list[StepOutcome]:
     return [_outcome(step, before=before[step.pk]) for step in open_before]
 
 
-def _advance(step: RelayStep, governor: Governor, bundle: Bundle, run: _Run) -> bool:
+def _advance(step: RelayStep, governor: Governor, run: _Run) -> bool:
     """Do what the chain's state asks for; return whether it changed by that, so that it must be asked anew."""
     head = run.client.head()
     settle(head=head, desk=run.desk, may_send=run.may_send)
@@ -242,7 +245,7 @@ def _advance(step: RelayStep, governor: Governor, bundle: Bundle, run: _Run) -> 
     if not legal:
         _wait(step)
         return False
-    return _act(step, governor, bundle, head=head, run=run)
+    return _act(step, head=head, run=run)
 
 
 def _facts(step: RelayStep, governor: Governor, *, block: int, run: _Run) -> ProposalFacts:
@@ -286,16 +289,16 @@ def _finish(step: RelayStep, governor: Governor, *, head: Header, run: _Run) -> 
     _move(step, StepStatus.DONE, action="relay.done", facts={"by": step.done_by, "tx_hash": step.done_tx})
 
 
-def _act(step: RelayStep, governor: Governor, bundle: Bundle, *, head: Header, run: _Run) -> bool:
+def _act(step: RelayStep, *, head: Header, run: _Run) -> bool:
     """Simulate and send a step that is legal; return whether to look at the chain again."""
     if step.attempts.filter(status=AttemptStatus.REVERTED).count() >= MOST_REVERTS:
         detail = f"{MOST_REVERTS} transactions reverted; find out why, then {step.step} it from any other account"
         _move(step, StepStatus.FAILED, detail=detail, action="relay.failed")
         return False
-    call = governor.execute(bundle) if step.step == Step.EXECUTE else governor.queue(bundle)
+    call = approved_call(step)
     try:
         gas = estimate(call, desk=run.desk)
-    except CallReverted as error:
+    except (CallReverted, ExcessiveGas) as error:
         _move(step, StepStatus.FAILED, detail=error.message, action="relay.failed")
         return False
     offer = fees(client=run.client, head=head)

@@ -6,6 +6,9 @@ The rules that make a crash harmless at any point:
    the broadcast, finds them again and broadcasts the *same* bytes, which a chain can include once only.
 2. All transactions of one nonce are kept. Whichever is mined settles the nonce and makes the others impossible.
 3. A receipt counts when its block is part of the chain, as deep as is asked for; success and failure alike.
+
+The database is not believed about what was signed. A stored transaction counts only while its bytes carry the
+executor's signature and say what the row says, and a dearer one is built from the approved bundle, never from bytes.
 """
 
 from __future__ import annotations
@@ -16,14 +19,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Max
 
 from governance import audit
+from governance.bundles import approved_call
 from governance.chain import eth
-from governance.chain.signer import Transaction, read_signed
-from governance.domain.action import Call
+from governance.chain.signer import Transaction, recover
 from governance.domain.lifecycle import UNSETTLED, AttemptStatus, StepStatus
-from governance.errors import ChainError, ChainUnavailable, WrongChain
+from governance.errors import ChainError, ChainUnavailable, ConflictError, ExcessiveGas, ImplausibleData, WrongChain
 from governance.models import RelayAttempt
 
 if TYPE_CHECKING:
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
 
     from governance.chain.client import Client, Header, Receipt
     from governance.chain.signer import Signer
+    from governance.domain.action import Call
     from governance.models import RelayStep
 
 GWEI = 10**9
 FEE_CAP = 500 * GWEI  # wei for a unit of gas; above it the executor waits
+TIP_CAP = 50 * GWEI  # the highest tip that a node's suggestion is followed to; replacements stop at twice as much
+GAS_CAP = 3_000_000  # gas of one step; a node that asks for more is refused
 PATIENCE_BLOCKS = 10  # after so many blocks without being mined a transaction is replaced by a dearer one
 POLL_SECONDS = 0.1
 
@@ -79,8 +84,8 @@ def subject(step: RelayStep) -> str:
 
 
 def fees(*, client: Client, head: Header) -> Fees:
-    """Return fees that are enough for the next blocks even if the base fee doubles."""
-    priority = max(1, eth.priority_fee(client))
+    """Return fees that are enough for the next blocks even if the base fee doubles; the tip is capped."""
+    priority = min(max(1, eth.priority_fee(client)), TIP_CAP)
     return Fees(max_fee=2 * head.base_fee + priority, priority_fee=priority)
 
 
@@ -91,8 +96,13 @@ def estimate(call: Call, *, desk: Desk) -> int:
     ------
     CallReverted
         When the contract refuses it.
+    ExcessiveGas
+        When it would take more than `GAS_CAP`.
     """
-    return eth.estimate_gas(desk.client, call, sender=desk.signer.address) * 5 // 4
+    gas = eth.estimate_gas(desk.client, call, sender=desk.signer.address)
+    if gas > GAS_CAP:
+        raise ExcessiveGas(f"The node asks for {gas} gas, above the cap of {GAS_CAP}; nothing was signed.", gas=gas)
+    return gas * 5 // 4
 
 
 def missing_funds(*, gas: int, offer: Fees, desk: Desk) -> int:
@@ -121,7 +131,7 @@ def broadcast(attempt: RelayAttempt, *, client: Client) -> None:
         When no node answers; the next run broadcasts it again.
     """
     try:
-        client.send_raw(bytes.fromhex(attempt.raw_transaction.removeprefix("0x")))
+        client.send_raw(_raw(attempt))
     except (ChainUnavailable, WrongChain):
         raise
     except ChainError as error:
@@ -151,17 +161,57 @@ def settle(*, head: Header, desk: Desk, may_send: bool) -> None:
     may_send : bool
         False while the executor is paused: then nothing leaves it.
     """
-    pending = RelayAttempt.objects.filter(
-        chain_id=desk.chain_id, sender=desk.signer.address, status__in=UNSETTLED
-    ).select_related("step")
-    for nonce, group in groupby(pending.order_by("nonce", "pk"), key=lambda attempt: attempt.nonce):
+    for nonce, group in groupby(_under_way(desk), key=lambda attempt: attempt.nonce):
         attempts = list(group)
         if _settle_nonce(nonce, attempts, head=head, desk=desk) or not may_send:
             continue
         newest = attempts[-1]
+        try:
+            call = approved_call(newest.step)
+        except (ConflictError, ImplausibleData):
+            continue  # the approval is no longer what it was: the relay names that, and nothing is sent again
         if head.number - newest.prepared_block >= PATIENCE_BLOCKS:
-            newest = _replacement(newest, head=head, desk=desk)
+            newest = _replacement(newest, call, head=head, desk=desk)
         broadcast(newest, client=desk.client)
+
+
+def _under_way(desk: Desk) -> list[RelayAttempt]:
+    """Return the executor's unsettled transactions by nonce; rows that it did not write are closed and audited."""
+    stored = RelayAttempt.objects.filter(chain_id=desk.chain_id, sender=desk.signer.address, status__in=UNSETTLED)
+    attempts = stored.select_related("step__proposal__deployment", "step__proposal__bundle").order_by("nonce", "pk")
+    ours = []
+    for attempt in attempts:
+        if _is_ours(attempt, desk=desk):
+            ours.append(attempt)
+        else:
+            _disown(attempt)
+    return ours
+
+
+def _is_ours(attempt: RelayAttempt, *, desk: Desk) -> bool:
+    """Return whether the stored bytes carry our signature and are what the row says that they are."""
+    try:
+        found = recover(_raw(attempt))
+    except (ImplausibleData, ValueError):
+        return False
+    said = (attempt.sender, attempt.tx_hash, attempt.nonce, attempt.chain_id)
+    return found.signer == desk.signer.address and said == (
+        found.signer,
+        found.tx_hash,
+        found.transaction.nonce,
+        found.transaction.chain_id,
+    )
+
+
+def _disown(attempt: RelayAttempt) -> None:
+    facts: dict[str, audit.Fact] = {"tx_hash": attempt.tx_hash, "nonce": attempt.nonce}
+    with transaction.atomic():
+        _mark(attempt, AttemptStatus.REPLACED)
+        audit.record(actor="executor", action="relay.forged", subject=subject(attempt.step), facts=facts)
+
+
+def _raw(attempt: RelayAttempt) -> bytes:
+    return bytes.fromhex(attempt.raw_transaction.removeprefix("0x"))
 
 
 def _settle_nonce(nonce: int, attempts: list[RelayAttempt], *, head: Header, desk: Desk) -> bool:
@@ -208,17 +258,19 @@ def _reopen(step: RelayStep, detail: str) -> None:
         step.save(update_fields=["status", "detail"])
 
 
-def _replacement(attempt: RelayAttempt, *, head: Header, desk: Desk) -> RelayAttempt:
-    """Return a dearer transaction of the same nonce, or the old one where the cap is reached."""
-    raised = Fees(max_fee=int(attempt.max_fee), priority_fee=int(attempt.priority_fee)).raised()
+def _replacement(attempt: RelayAttempt, call: Call, *, head: Header, desk: Desk) -> RelayAttempt:
+    """Return a dearer transaction of the same nonce for ``call``, or the old one where a cap is reached.
+
+    Gas and fees are read from the bytes that we signed: those columns of the row can be changed by others.
+    """
+    signed = recover(_raw(attempt)).transaction
+    raised = Fees(max_fee=signed.max_fee, priority_fee=signed.priority_fee).raised()
     now = fees(client=desk.client, head=head)
     offer = Fees(max_fee=max(raised.max_fee, now.max_fee), priority_fee=max(raised.priority_fee, now.priority_fee))
-    if offer.max_fee > FEE_CAP:
+    if offer.max_fee > FEE_CAP or offer.priority_fee > 2 * TIP_CAP:
         return attempt
-    signed = read_signed(bytes.fromhex(attempt.raw_transaction.removeprefix("0x")))
-    call = Call(target=signed.target, data=signed.data)
     with transaction.atomic(durable=True):
-        return _store(attempt.step, call, nonce=attempt.nonce, gas=attempt.gas, offer=offer, head=head, desk=desk)
+        return _store(attempt.step, call, nonce=signed.nonce, gas=signed.gas, offer=offer, head=head, desk=desk)
 
 
 def _store(step: RelayStep, call: Call, *, nonce: int, gas: int, offer: Fees, head: Header, desk: Desk) -> RelayAttempt:
@@ -251,9 +303,7 @@ def _store(step: RelayStep, call: Call, *, nonce: int, gas: int, offer: Fees, he
 
 def _next_nonce(desk: Desk) -> int:
     """Return the first nonce that neither the chain nor a transaction under way has used."""
-    mine = RelayAttempt.objects.filter(chain_id=desk.chain_id, sender=desk.signer.address, status__in=UNSETTLED)
-    highest = mine.aggregate(highest=Max("nonce"))["highest"]
-    return _count(desk) if highest is None else max(_count(desk), highest + 1)
+    return max(_count(desk), *(attempt.nonce + 1 for attempt in _under_way(desk)), 0)
 
 
 def _count(desk: Desk) -> int:

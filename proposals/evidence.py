@@ -86,7 +86,8 @@ def render(recommendation: Recommendation) -> bytes:
             "guardrails": recommendation.findings,
             "inputs": inputs,
             "units": {
-                "numbers": "USD, except probability_bad_debt (share of futures)",
+                "numbers": "USD, except probability_bad_debt (share of futures); candidates on the search's futures, "
+                "baseline and chosen on the confirmation's",
                 "parameters": "as on chain: basis points, bonus as 10000 + bonus, caps in whole tokens with 0 for none",
                 "floats": f"rounded to {SIGNIFICANT_DIGITS} significant digits",
             },

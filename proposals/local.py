@@ -83,6 +83,7 @@ class Site:
         if env().rpc_urls:
             raise ConflictError("The demo deploys contracts and moves time, on its own node only; unset RPC_URLS.")
         if self.fresh:
+            tell("   Forgetting the world and the records that are there.")
             self._forget_records()
         for status in supervisor.ensure(*SERVICES, tell=tell):
             tell(f"   {status.name}: {status.detail}")
@@ -127,7 +128,8 @@ class Site:
                 chain=other.chain_id,
             )
         supervisor.stop("worker", "beat")
-        app.control.purge()
+        if not env().broker_url:
+            app.control.purge()
         with connection.cursor() as cursor:
             cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         schema.migrate()

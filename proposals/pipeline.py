@@ -185,6 +185,8 @@ class Loop:
             f"   {compared.accounts_compared} accounts at block {book.block_number:,} compared with getUserAccountData:"
             f" {compared.health_mismatches} differ. {self.report.liquidations} liquidations so far."
         )
+        if compared.health_mismatches:
+            raise DataError("The collected book is not the contract's, so nothing may be concluded from it.")
         return book
 
     def _forecast(self, protocol: Deployment, book: Snapshot) -> Snapshot:
@@ -205,7 +207,7 @@ class Loop:
         """Return the standing draft, or recommend, draft and sign the one that gains most."""
         made = standing_draft(book.deployment) or self._decide(world, book)
         if made.status == Draft.Status.DRAFT:
-            review.sign_off(made, steward=world.steward, comment="Read, recomputed and agreed.")
+            review.sign_off(made, steward=world.steward, comment="Signed by the demo's script.")
         self.report.evidence_hash = made.recommendation.evidence.hash
         if not evidence.verify(made.recommendation.evidence).holds:
             raise DataError("The evidence report does not recompute to its hash.", hash=self.report.evidence_hash)
@@ -254,7 +256,7 @@ class Loop:
         """Let every holder who has not voted yet vote: most for it, one against, one abstains."""
         voted = set(proposal.votes.values_list("voter", flat=True))
         answers = {world.holders[-1]: dao.Support.AGAINST, world.holders[-2]: dao.Support.ABSTAIN}
-        reasons = {dao.Support.FOR: "The evidence recomputes.", dao.Support.AGAINST: "Too cautious for me."}
+        reasons = {dao.Support.FOR: "Scripted: for.", dao.Support.AGAINST: "Scripted: against."}
         for holder in world.holders:
             if holder not in voted:
                 support = answers.get(holder, dao.Support.FOR)
@@ -309,8 +311,9 @@ class Loop:
         if proposed.status != Draft.Status.SCORED:
             end = proposed.recommendation.created_timestamp + WEEKS_AFTER * 7 * 24 * HOUR
             self._wait_until(world, end)
-            self._collect(protocol, governor)
+            book = self._collect(protocol, governor)
             self._index(governor)
+            forecasts.publish(book, seed=training.SEED)
         scored = outcome.score(proposed, client=self.site.client)
         self.report.outcome_scored = True
         judged = [metric for metric in scored.body["metrics"] if "inside" in metric]

@@ -1,4 +1,4 @@
-"""From a snapshot to a recommendation: guard the data, search the grid on common futures, keep every number."""
+"""From a snapshot to a recommendation: guard the data, search on common futures, confirm on fresh ones, keep all."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from proposals.models import Policy, Recommendation
 from proposals.policy import body_of
 
 SEED: Final = 1
+CONFIRMATION_SEED: Final = 1_000_003  # added to the search's seed
+CONFIRMATION_PATHS: Final = 4  # times the search's paths
 
 
 def silent(done: int, total: int, text: str) -> None:
@@ -54,7 +56,7 @@ def recommend(
     progress : callable
         Told (done, total, text) as candidates are simulated.
     seed : int
-        Seed of the futures and of the bootstrap.
+        Seed of the futures and of the bootstrap; that of the confirmation's futures derives from it.
 
     Raises
     ------
@@ -77,8 +79,11 @@ def recommend(
         if blocks(data):
             result = {"status": Recommendation.Status.ABSTAINED, "findings": [finding.as_dict() for finding in data]}
         else:
-            simulation = _simulation(market, snapshot=snapshot, models=models, policy=body, seed=seed)
-            result = _search(market, simulation=simulation, policy=body, seed=seed, progress=progress)
+            simulation, fresh = (
+                _simulation(market, snapshot=snapshot, models=models, policy=body, paths=paths, seed=drawn)
+                for paths, drawn in ((body.search.paths, seed), _confirmation(body, seed))
+            )
+            result = _search(market, simulation=simulation, fresh=fresh, policy=body, seed=seed, progress=progress)
         return Recommendation.objects.create(
             reserve=reserve,
             snapshot=snapshot,
@@ -106,25 +111,30 @@ def _models(snapshot: Snapshot) -> dict[str, ModelVersion]:
     return models
 
 
+def _confirmation(policy: PolicyBody, seed: int) -> tuple[int, int]:
+    """Return paths and seed of the futures on which the search's pick must hold."""
+    return policy.search.paths * CONFIRMATION_PATHS, seed + CONFIRMATION_SEED
+
+
 def _simulation(
-    market: Market, *, snapshot: Snapshot, models: dict[str, ModelVersion], policy: PolicyBody, seed: int
+    market: Market, *, snapshot: Snapshot, models: dict[str, ModelVersion], policy: PolicyBody, paths: int, seed: int
 ) -> Simulation:
     problem = _problem(
         snapshot.pk,
         tuple(sorted((kind, model.pk) for kind, model in models.items())),
         hours=policy.search.horizon_hours,
-        paths=policy.search.paths,
+        paths=paths,
         seed=seed,
     )
     column = problem.book.symbols.index(market.symbol)
     return pose(problem, reserve=column, current=market.current, settings=policy.search)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _problem(
     snapshot_id: int, model_ids: tuple[tuple[str, int], ...], *, hours: int, paths: int, seed: int
 ) -> CascadeProblem:
-    """Return the futures of a snapshot; the last ones are kept, for the next reserve of the same market."""
+    """Return the futures of a snapshot; the last ones of both sets are kept, for the market's next reserve."""
     versions = ModelVersion.objects.in_bulk([pk for _, pk in model_ids])
     return forecasts.problem(
         Snapshot.objects.get(pk=snapshot_id),
@@ -146,6 +156,7 @@ def _inputs(
 ) -> dict[str, object]:
     """Return everything that the result depends on, by content and not by row number."""
     deployment = snapshot.deployment
+    confirmation = dict(zip(("paths", "seed"), _confirmation(body, seed), strict=True))
     return {
         "chain": {
             "chain_id": deployment.chain_id,
@@ -173,6 +184,7 @@ def _inputs(
         "seed": seed,
         "horizon_hours": body.search.horizon_hours,
         "paths": body.search.paths,
+        "confirmation": confirmation,
         "step_hours": body.search.step_hours,
         "stress_bps": body.search.stress_bps,
         "resamples": body.search.resamples,
@@ -181,13 +193,14 @@ def _inputs(
 
 
 def _search(
-    market: Market, *, simulation: Simulation, policy: PolicyBody, seed: int, progress: Progress
+    market: Market, *, simulation: Simulation, fresh: Simulation, policy: PolicyBody, seed: int, progress: Progress
 ) -> dict[str, Any]:
     result = search(
         current=market.current,
         policy=policy,
         admit=lambda setting: judge(market.case(setting, policy=policy)),
         evaluate=simulation.judged,
+        confirm=fresh.judged,
         seed=seed,
         progress=progress,
     )
@@ -199,13 +212,14 @@ def _search(
         "candidates": _candidates(result),
         "chosen": {
             **_scored(result.chosen),
-            **_responses(case.proposed, simulation=simulation, policy=policy),
+            **_responses(case.proposed, simulation=fresh, policy=policy),
             "changes": [change.as_dict() for change in case.changes],
             "why": words.why(
                 result,
                 case.changes,
                 symbol=plain_symbol(market.symbol),
                 paths=policy.search.paths,
+                fresh=_confirmation(policy, seed)[0],
                 confidence=policy.search.confidence_bps / BPS,
             ),
         },

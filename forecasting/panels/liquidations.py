@@ -62,7 +62,7 @@ def table(rows: Sequence[Liquidation], *, link: Callable[[Any], str]) -> Table:
             Column(label="Block", value=lambda row: row.block_number, kind="block"),
         ),
         rows=rows,
-        empty="Nobody was ever liquidated.",
+        empty="No liquidation here.",
     )
 
 

@@ -7,6 +7,7 @@ JSON-RPC 2.0 (batch answers may come in any order, ids tie them to their request
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ from governance.chain import reverts
 from governance.errors import CallReverted, ChainError, ChainUnavailable, DishonestAnswer
 
 _LIMIT_EXCEEDED = -32005
+_SECRETIVE = re.compile(r"\w+://\S+|/[\w./-]{12,}|\b(?!0x)(?=[\w-]*\d)[\w-]{24,}")
 _EXECUTION_REVERTED = 3
 _OK = 200
 _HASH_LENGTH = 66
@@ -174,7 +176,7 @@ def nonsense(what: str, value: object) -> NoReturn:
 def _refuse(error: object, method: str) -> NoReturn:
     if not isinstance(error, dict):
         nonsense(method, error)
-    code, said = error.get("code"), str(error.get("message", ""))
+    code, said = error.get("code"), _quotable(str(error.get("message", "")))
     if code == _LIMIT_EXCEEDED:
         raise ChainUnavailable(f"The node asks to slow down: {said}.", method=method)
     if code == _EXECUTION_REVERTED or "revert" in said.lower():
@@ -182,6 +184,11 @@ def _refuse(error: object, method: str) -> NoReturn:
         why = reverts.reason(raw) if raw else reverts.explain(said.rpartition(": ")[2] or said)
         raise CallReverted(f"The contract refused: {why}.", method=method, reason=why, data=f"0x{raw.hex()}")
     raise ChainError(f"The node refused {method}: {said}.", method=method, rpc_code=code, rpc_message=said)
+
+
+def _quotable(said: str) -> str:
+    """Return a node's words without what may be a key: addresses, paths, and long tokens that are no chain data."""
+    return _SECRETIVE.sub("…", said)[:500]
 
 
 def _revert_data(data: object) -> bytes:

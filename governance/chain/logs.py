@@ -107,6 +107,10 @@ def settle(client: Client, chain: Chain) -> None:
     held = store.held_blocks(chain)
     if held is None or _agrees(client, chain, held[1]):
         return
+    head = client.head().number
+    if head < held[1]:
+        message = f"The node is behind: it stands at block {head:,}, and block {held[1]:,} was collected already."
+        raise ChainUnavailable(f"{message} Wait until it has caught up, or use another one.", head=head, held=held[1])
     low, high = held
     step, bad = 1, high
     while (number := max(bad - step, low - 1)) >= low and not _agrees(client, chain, number):

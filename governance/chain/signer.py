@@ -18,8 +18,8 @@ from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 
-from governance.chain.abi import checksum
-from governance.errors import ConflictError, InputError, MissingTool
+from governance.chain.abi import checksum, keccak
+from governance.errors import ConflictError, ImplausibleData, InputError, MissingTool
 
 _OTHERS = 0o077
 
@@ -43,6 +43,15 @@ class Signed:
 
     raw: bytes
     tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What signed bytes say by themselves: whose signature they carry, their hash, and what was signed."""
+
+    signer: str
+    tx_hash: str
+    transaction: Transaction
 
 
 class Signer(Protocol):
@@ -122,6 +131,21 @@ def read_signed(raw: bytes) -> Transaction:
         max_fee=body["maxFeePerGas"],
         priority_fee=body["maxPriorityFeePerGas"],
     )
+
+
+def recover(raw: bytes) -> Recovered:
+    """Return who signed ``raw`` and what it says; nothing beside the bytes is believed.
+
+    Raises
+    ------
+    ImplausibleData
+        When they are not a signed EIP-1559 transaction.
+    """
+    try:
+        signer, transaction = Account.recover_transaction(raw), read_signed(raw)
+    except Exception as error:  # hostile bytes: each of three libraries below has exceptions of its own
+        raise ImplausibleData("These bytes are not a signed transaction.") from error
+    return Recovered(signer=str(signer), tx_hash=f"0x{keccak(raw).hex()}", transaction=transaction)
 
 
 def create_keystore(*, keystore: Path, password_file: Path, iterations: int | None = None) -> str:

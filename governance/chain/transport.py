@@ -36,12 +36,18 @@ class Endpoint:
 
     def __init__(self, url: str, *, timeout: float) -> None:
         self._local = threading.local()
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None  # its message would quote the address, and so its key
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise InputError("An RPC address starts with http:// or https:// and names a host.", field="RPC_URLS")
-        self.host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+            raise InputError(
+                "An RPC address starts with http:// or https:// and names a host, and perhaps a port.", field="RPC_URLS"
+            )
+        self.host = f"{parts.hostname}:{port}" if port else parts.hostname
         self._secure = parts.scheme == "https"
-        self._name, self._port, self._timeout = parts.hostname, parts.port, timeout
+        self._name, self._port, self._timeout = parts.hostname, port, timeout
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = dict(_HEADERS)
         if parts.username is not None:

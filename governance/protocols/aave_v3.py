@@ -54,7 +54,7 @@ PARAMETERS = (
         unit="bonus_bps",
         minimum=0,
         maximum=LARGEST_BPS,
-        help="What a liquidator gets on top of the debt repaid, as 10,000 + bonus in basis points.",
+        help="What a liquidator gets on top of the debt that it repays; on chain as 10,000 + bonus in basis points.",
     ),
     ParameterSpec(
         name="supply_cap",

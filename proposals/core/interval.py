@@ -1,9 +1,12 @@
-"""How sure a gain over "change nothing" is, when the best of many candidates was picked.
+"""How sure a gain over "change nothing" is.
 
 All candidates run through the same futures, so their differences are paired, path by path. Resampling the paths gives
-each candidate's gain a distribution; because the winner of many is flattered by luck, the interval is simultaneous:
-its half-width is the candidate's bootstrap standard error times the confidence quantile of the largest studentised
-deviation over all candidates.
+each candidate's gain a distribution. The half-width of an interval is the candidate's bootstrap standard error times
+the confidence quantile of the largest studentised deviation over all candidates. For one candidate that is a paired
+bootstrap interval. Over the many of a search it only screens: candidates that were adapted to the futures, and a tail
+of a few paths, make it too narrow, so the search's pick is confirmed on fresh futures.
+
+An interval covers the noise of the simulation, not errors of its model.
 
 References
 ----------
@@ -23,7 +26,7 @@ from proposals.core.policy import Objective
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """A difference of objectives in USD with its simultaneous interval."""
+    """A difference of objectives in USD with its interval."""
 
     value: float
     low: float
@@ -42,7 +45,7 @@ def gains(
     weights : Objective
         The weights of the losses.
     confidence : float
-        Probability with which all intervals hold together.
+        Nominal probability with which all intervals hold together, had the runs not been chosen on these paths.
     resamples : int
         Bootstrap resamples B; memory is B x P floats.
     seed : int

@@ -31,16 +31,25 @@ METHOD: Final = paragraphs(
 
     VaR95 is the 95th percentile of bad debt, LaR95 that of liquidated debt, over the simulated futures.
 
-    Intervals are simultaneous over all settings: paths are resampled, and the half-width is the setting's bootstrap
-    standard error times the confidence quantile of the largest studentised deviation of any setting (max-t).
+    The setting was chosen on one set of futures and confirmed on another. The numbers of the candidates are of the
+    first set, on which the winner was picked and which therefore flatter it; they rank and screen. Those of the
+    baseline and the chosen setting are of the second, fresh set, which the inputs name as confirmation.
 
-    A change is recommended only when the lower bound of its gain over changing nothing is above zero.
+    Intervals come from resampling the paths, paired with the baseline: the half-width is the bootstrap standard error
+    times the confidence quantile of the largest studentised deviation (max-t). In the confirmation there is only one
+    setting to compare.
+
+    A change is recommended only when the lower bound of its gain over changing nothing is above zero among the
+    candidates and again in the confirmation.
     """
 )
 
 LIMITS: Final = paragraphs(
     """
     Futures resemble the collected history; what never happened in it is not among them.
+
+    The interval of the gain covers the noise of the simulation only, not errors of the model: of its prices, its depth
+    or its borrowers.
 
     Market depth is an assumption of the cascade model, not a measurement of venues.
 

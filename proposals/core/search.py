@@ -1,12 +1,14 @@
-"""The search for a better setting of one reserve: a small grid, every point on the same simulated futures.
+"""The search for a better setting of one reserve: a small grid, confirmed on fresh futures.
 
 1. Candidate 0 is "change nothing".
 2. Liquidation threshold x bonus, at today's caps. The LTV follows the threshold at today's distance, or at the
    policy's buffer where that is wider.
 3. Supply cap x borrow cap, at the best setting of step 2.
 4. A candidate that a guardrail blocks is listed with the reason and not simulated.
-5. The candidate whose gain is surest (greatest lower bound) wins, if that bound is above zero; else nothing changes.
-   Of two equally sure ones the one that moves fewer parameters wins.
+5. All points run through the same futures. The one whose gain is surest there (greatest lower bound) is picked, if
+   that bound is above zero. Of two equally sure ones the one that moves fewer parameters is picked.
+6. The pick was fitted to those futures, so they flatter it. It and the baseline run through fresh ones that had no
+   part in the choice; it wins if the lower bound of its gain there is above zero, else nothing changes.
 """
 
 from __future__ import annotations
@@ -68,24 +70,29 @@ class SearchResult:
     Attributes
     ----------
     scores : tuple of Score
-        The simulated candidates, the baseline first.
+        The simulated candidates on the search's futures, the baseline first.
     rejected : tuple of Candidate
         Those that a guardrail blocked.
-    chosen : Score
-        The winner; the baseline when nothing beats it for sure.
+    confirmed : tuple of Score
+        The baseline, and the pick if there is one, on the fresh futures.
     sanity : tuple of Finding
         Whether the numbers move the way they must.
     """
 
     scores: tuple[Score, ...]
     rejected: tuple[Candidate, ...]
-    chosen: Score
+    confirmed: tuple[Score, ...]
     sanity: tuple[Finding, ...]
 
     @property
     def baseline(self) -> Score:
-        """The candidate that changes nothing."""
-        return self.scores[0]
+        """The candidate that changes nothing, on the fresh futures."""
+        return self.confirmed[0]
+
+    @property
+    def chosen(self) -> Score:
+        """The pick on the fresh futures if they confirm it, else the baseline."""
+        return self.confirmed[-1] if self.confirmed[-1].gain.low > 0 else self.baseline
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,7 +120,14 @@ class _Run:
 
 
 def search(
-    *, current: Setting, policy: PolicyBody, admit: Admit, evaluate: Evaluate, seed: int, progress: Progress
+    *,
+    current: Setting,
+    policy: PolicyBody,
+    admit: Admit,
+    evaluate: Evaluate,
+    confirm: Evaluate,
+    seed: int,
+    progress: Progress,
 ) -> SearchResult:
     """Search the grid around ``current``.
 
@@ -127,6 +141,8 @@ def search(
         A setting's guardrail findings.
     evaluate : callable
         A setting's losses, path by path, over the same futures for every setting.
+    confirm : callable
+        The same over other futures, independent of those.
     seed : int
         Seed of the bootstrap.
     progress : callable
@@ -142,10 +158,12 @@ def search(
     run.visit(cap_settings(best[0].setting, current=current, policy=policy))
     scores = _score(run.done, policy=policy, seed=seed)
     surest = max(scores, key=lambda score: (score.gain.low, -_moves(score.candidate.setting, current)))
+    finalists = [scores[0].candidate, *([surest.candidate] if surest.gain.low > 0 else [])]
+    fresh = [(candidate, confirm(candidate.setting)) for candidate in finalists]
     return SearchResult(
         scores=scores,
         rejected=tuple(run.rejected),
-        chosen=surest if surest.gain.low > 0 else scores[0],
+        confirmed=_score(fresh, policy=policy, seed=seed),
         sanity=tuple(sanity(scores)),
     )
 

@@ -54,7 +54,7 @@ def write_body(
         What the calls do.
     """
     chosen, baseline = recommendation["chosen"], recommendation["baseline"]
-    chain = inputs["chain"]
+    chain, futures = inputs["chain"], inputs.get("confirmation", inputs)["paths"]
     return "\n".join(
         [
             f"# {title}",
@@ -71,7 +71,7 @@ def write_body(
             "",
             str(chosen["why"]),
             "",
-            f"## What {inputs['paths']:,} simulated futures of {inputs['horizon_hours']} hours say",
+            f"## What {futures:,} simulated futures of {inputs['horizon_hours']} hours say",
             "",
             "| | Change nothing | This proposal |",
             "|---|---|---|",

@@ -14,16 +14,18 @@ class Recommendation(models.Model):
     Attributes
     ----------
     baseline : dict
-        The candidate "change nothing" (shape below); empty when abstained.
+        The candidate "change nothing" (shape below) on the confirmation's futures; empty when abstained.
     candidates : list of dict
-        Every candidate, the baseline first. Each is ``{"index": int, "parameters": {name: int}, "admissible": bool,
-        "rejected_by": [{"level", "code", "message", "facts"}], "numbers": {...}}``. ``numbers`` is empty for a
+        Every candidate on the search's futures, the baseline first. Each is ``{"index": int, "parameters":
+        {name: int}, "admissible": bool, "rejected_by": [{"level", "code", "message", "facts"}],
+        "numbers": {...}}``. ``numbers`` is empty for a
         candidate that a guardrail rejected before it was simulated; else it has, in USD unless said otherwise,
         ``capacity``, ``expected_bad_debt``, ``probability_bad_debt`` (0..1), ``var95``, ``es99``,
         ``stressed_es99``, ``lar95``, ``borrower_loss``, ``objective``, and ``gain``, ``gain_low``, ``gain_high``
-        (objective above the baseline's with its simultaneous interval).
+        (objective above the baseline's with its interval).
     chosen : dict
-        The chosen candidate, and ``"changes": [{"parameter", "label", "before", "after", "unit"}]``,
+        The chosen candidate on the confirmation's futures, and ``"changes": [{"parameter", "label", "before",
+        "after", "unit"}]``,
         ``"responses": {"constant_amounts": numbers, "constant_health": numbers}`` (the two borrower responses that
         bound the truth), ``"quantiles": {"levels": [0..1], "bad_debt": [USD], "liquidated": [USD], "borrower_loss":
         [USD], "volatility": [annual fraction]}`` (forecast distribution with constant amounts), ``"why"`` in words. The

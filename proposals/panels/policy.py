@@ -55,7 +55,12 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         "search",
         (
             ("horizon_hours", "Horizon", "hours", "Length of each simulated future."),
-            ("paths", "Simulated futures", "count", "The same ones for every candidate."),
+            (
+                "paths",
+                "Simulated futures",
+                "count",
+                "The same ones for every candidate; the best is confirmed on others.",
+            ),
             ("step_hours", "Step", "hours", "Between two looks of the liquidators at the market; fewer are harsher."),
             ("stress_bps", "Stress", "bps", "What every price move of the stressed futures is multiplied by."),
             ("confidence_bps", "Confidence", "bps", "Of the interval that a gain must clear."),

@@ -154,14 +154,15 @@ def candidates(recommendation: Recommendation) -> Table:
                 label="Gain at least",
                 value=_number("gain_low"),
                 kind="usd",
-                help="Lower end of the simultaneous interval",
+                help="Lower end of the interval on the search's futures",
             ),
         ),
         rows=rows,
         shown=12,
         marked=lambda row: "chosen" if row["index"] == chosen else "baseline" if row["index"] == 0 else "",
         empty="The search abstained before it simulated anything.",
-        unit_note="Ordered by the gain that is sure: the lower end of its interval.",
+        unit_note="On the futures of the search, which flatter the best; ordered by the lower end of the gain's "
+        "interval. The recommended one was confirmed on other futures.",
     )
 
 
@@ -193,7 +194,7 @@ def frontier(recommendation: Recommendation) -> Chart:
     )
     return Chart(
         title="Risk against borrowing power",
-        summary="Each point is one candidate over the same simulated futures: to the left is safer, "
+        summary="Each point is one candidate over the same futures of the search: to the left is safer, "
         "higher lets people borrow more.",
         table=Table(
             slug="frontier",

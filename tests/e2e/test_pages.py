@@ -190,6 +190,8 @@ def test_a_text_that_names_other_evidence_is_flagged(client, sample):
 def test_an_account_is_found_by_part_of_its_address(client, sample):
     address = f"/accounts/?below=2&address={sample.account[5:15].lower()}"
     assert f'href="/accounts/{sample.account}/"' in fetch(client, address)
+    whole = client.get(f"/accounts/?address={sample.account.lower()}")
+    assert (whole.status_code, whole["Location"]) == (302, f"/accounts/{sample.account}/")
     assert len(client.get(f"{address}&csv=accounts").content.decode().splitlines()) == 2
 
 

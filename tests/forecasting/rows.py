@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from forecasting.models import AccountState, Position, Price, Reserve, ReserveState, Snapshot
-from governance.models import Chain, Deployment
+from governance.models import Block, Chain, Deployment
 from tests.forecasting import samples
 
 BLOCK_SECONDS = 3600
+
+
+def mine(taken: Snapshot) -> None:
+    """Make the snapshot's block a part of the collected chain."""
+    Block.objects.create(
+        chain_id=taken.deployment.chain_id,
+        number=taken.block_number,
+        hash=bytes.fromhex(taken.block_hash[2:]),
+        parent_hash=bytes(32),
+        timestamp=taken.timestamp,
+    )
 
 
 def market(*, days: int = 130, accounts: int = 12, slug: str = "lab") -> Snapshot:

@@ -231,6 +231,7 @@ def test_a_change_is_forecast_on_the_same_paths(sent) -> None:
 @pytest.mark.django_db
 def test_the_commands_report(sent, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = rows.market(days=130)
+    rows.mine(snapshot)
     monkeypatch.setattr(training, "wait", lambda run, **_: (training.carry_out(run.pk), reloaded(run))[1])
     call_command("train", "--paths=200", "--json")
     report = json.loads(capsys.readouterr().out)["trained"][0]

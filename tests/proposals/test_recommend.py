@@ -40,7 +40,8 @@ def test_the_market_is_read_to_the_last_digit(market, changed):
 def test_a_recommendation_keeps_every_candidate_and_its_inputs(market, models, active_policy):
     found = recommend(market.weth, snapshot=market.snapshot, policy=active_policy)
     assert found.baseline["parameters"] == CURRENT
-    assert found.candidates[0] == found.baseline
+    assert found.candidates[0]["parameters"] == CURRENT
+    assert found.inputs["confirmation"] == {"paths": 8_000, "seed": 1_000_004}
     assert [row["index"] for row in found.candidates] == list(range(len(found.candidates)))
     assert any(not row["admissible"] and row["rejected_by"] for row in found.candidates)
     assert {"cap-use", "monotonicity"} <= {finding["code"] for finding in found.findings}
@@ -52,11 +53,11 @@ def test_a_recommendation_keeps_every_candidate_and_its_inputs(market, models, a
 
 def test_the_baseline_is_what_the_forecast_itself_says(market, models, active_policy):
     found = recommend(market.weth, snapshot=market.snapshot, policy=active_policy)
-    estimate = small_problem(market.snapshot, seed=found.seed).evaluate()
-    numbers = found.baseline["numbers"]
-    assert numbers["es99"] == pytest.approx(estimate.bad_debt.es99.value, rel=1e-5)
-    assert numbers["capacity"] == pytest.approx(estimate.borrow_capacity, rel=1e-5)
-    assert numbers["lar95"] == pytest.approx(estimate.liquidated.var95.value, rel=1e-5)
+    for seed, side in ((found.seed, found.candidates[0]), (found.inputs["confirmation"]["seed"], found.baseline)):
+        estimate, numbers = small_problem(market.snapshot, seed=seed).evaluate(), side["numbers"]
+        assert numbers["es99"] == pytest.approx(estimate.bad_debt.es99.value, rel=1e-5)
+        assert numbers["capacity"] == pytest.approx(estimate.borrow_capacity, rel=1e-5)
+        assert numbers["lar95"] == pytest.approx(estimate.liquidated.var95.value, rel=1e-5)
 
 
 def test_a_sure_gain_is_recommended_in_words_and_numbers(market, models, careless):
@@ -67,6 +68,7 @@ def test_a_sure_gain_is_recommended_in_words_and_numbers(market, models, careles
     changes = {row["parameter"]: (row["before"], row["after"]) for row in found.chosen["changes"]}
     assert changes["ltv"] == (CURRENT["ltv"], found.chosen["parameters"]["ltv"])
     assert "better than changing nothing" in found.chosen["why"]
+    assert "confirmed on 8,000 other futures" in found.chosen["why"]
     assert not any(finding["level"] == "block" for finding in found.findings)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from proposals.core import words
 from proposals.core.finding import Finding
 from proposals.core.objective import Futures, shortfall, summarise
 from proposals.core.search import risk_settings, sanity, search
@@ -14,12 +15,13 @@ PATHS = 400
 BLOCK = Finding(level="block", code="test", message="no")
 
 
-def run(evaluate, *, admit=lambda setting: (), body=None, seed=7):
+def run(evaluate, *, confirm=None, admit=lambda setting: (), body=None, seed=7):
     return search(
         current=CURRENT,
         policy=body or policy(),
         admit=admit,
         evaluate=evaluate,
+        confirm=confirm or evaluate,
         seed=seed,
         progress=lambda done, total, text: None,
     )
@@ -83,9 +85,30 @@ def test_more_capacity_does_not_buy_a_larger_loss_in_the_tail():
 
 
 def test_luck_on_different_futures_is_not_taken_for_a_gain():
-    """Twenty settings that differ by noise alone: the best looks better, its simultaneous interval knows."""
+    """Twenty settings that differ by noise alone: the best looks better, its interval knows."""
     chosen = [run(world(independent=True), seed=seed).chosen.candidate.index for seed in range(5)]
     assert chosen.count(0) == 5
+
+
+def test_a_winner_that_was_luck_on_the_search_futures_is_not_recommended():
+    """Fresh futures in which the picked setting gains nothing: it is named, but nothing changes."""
+    lucky, fresh = world(capacity=1_000.0), world(loss=0.001)
+    assert run(lucky).chosen.candidate.index != 0
+    result = run(lucky, confirm=fresh)
+    pick = result.confirmed[-1]
+    assert max(score.gain.low for score in result.scores) > 0
+    assert (pick.candidate.setting["liquidation_threshold"], pick.gain.low < 0) == (8_200, True)
+    assert result.chosen is result.baseline
+    assert result.baseline.numbers == summarise(fresh(CURRENT), weights=policy().objective)
+    told = words.why(result, (), symbol="WETH", paths=PATHS, fresh=2 * PATHS, confidence=0.95)
+    assert "was not confirmed on 800 other futures" in told
+    assert told.endswith("So nothing should change.")
+
+
+def test_the_interval_of_a_recommended_gain_is_of_the_fresh_futures_alone():
+    chosen = run(world(capacity=1_000.0), confirm=world(capacity=500.0)).chosen
+    assert chosen.gain.value == pytest.approx(100_000.0)
+    assert 0 < chosen.gain.low <= chosen.gain.value <= chosen.gain.high
 
 
 def test_the_ltv_follows_the_threshold_at_its_distance():

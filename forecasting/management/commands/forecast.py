@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from forecasting import forecasts, training
-from forecasting.models import Forecast, Snapshot
+from forecasting.models import Forecast
+from forecasting.selectors import latest_snapshot
 from governance import deployments
 from governance.errors import InputError
 from governance.management.base import BreakwaterCommand
@@ -34,7 +35,7 @@ class Command(BreakwaterCommand):
             raise InputError(f"Use at least 1 hour and {forecasts.FEWEST_PATHS} paths.", field="paths", value=paths)
         made: list[dict[str, object]] = []
         for deployment in deployments.select(slugs, kind=Deployment.Kind.PROTOCOL):
-            snapshot = Snapshot.objects.filter(deployment=deployment).order_by("block_number").last()
+            snapshot = latest_snapshot(deployment)
             if snapshot is None:
                 raise InputError(f"{deployment.name} has no snapshot yet; run `manage.py collect`.", field="snapshot")
             rows = forecasts.publish(snapshot, horizon_hours=hours, paths=paths, seed=seed)

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from forecasting import training
-from forecasting.models import ModelVersion, Snapshot
+from forecasting.models import ModelVersion
+from forecasting.selectors import latest_snapshot
 from governance import deployments
 from governance.errors import InputError
 from governance.management.base import BreakwaterCommand
@@ -32,7 +33,7 @@ class Command(BreakwaterCommand):
         """Ask for the runs, follow them and report."""
         trained = []
         for deployment in deployments.select(slugs, kind=Deployment.Kind.PROTOCOL):
-            snapshot = Snapshot.objects.filter(deployment=deployment).order_by("block_number").last()
+            snapshot = latest_snapshot(deployment)
             if snapshot is None:
                 raise InputError(f"{deployment.name} has no snapshot yet; run `manage.py collect`.", field="snapshot")
             config = {} if paths is None else {"paths": paths}

@@ -46,6 +46,7 @@ class Command(BreakwaterCommand):
             self._status()
 
     def _init(self) -> None:
+        executor.require_isolation()  # its ConflictError does not mean that there is a key already
         try:
             address, created = executor.create(), True
         except ConflictError:

@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import InterfaceError, OperationalError, connection
 
 from governance import executor
 from governance.chain.client import default_client
-from governance.errors import ChainUnavailable, ConflictError
+from governance.errors import BreakwaterError
 from governance.management.base import BreakwaterCommand
 from governance.relay import RelayReport, StepOutcome
 
@@ -51,8 +52,11 @@ class Command(BreakwaterCommand):
         while not stop.is_set():
             try:
                 self._report(run())
-            except (ChainUnavailable, ConflictError) as error:
+            except BreakwaterError as error:
                 self.stderr.write(error.message)
+            except (OperationalError, InterfaceError) as error:
+                self.stderr.write(f"The database does not answer: {' '.join(str(error).split())}")
+                connection.close()  # the next cycle opens a new one
             stop.wait(every)
 
     def _report(self, report: RelayReport) -> RelayReport:

@@ -56,7 +56,10 @@ class Command(BreakwaterCommand):
     def _export(self, report: EvidenceReport, file: Path | None) -> None:
         if file is None:
             raise InputError("evidence export needs a FILE.", field="file")
-        file.write_bytes(bytes(report.body))
+        try:
+            file.write_bytes(bytes(report.body))
+        except OSError as error:
+            raise InputError(f"{file} cannot be written: {error.strerror}.", field="file", value=file) from error
         self.answer({"hash": report.hash, "file": str(file)}, f"{file} has the bytes of {report.hash}.")
 
     def _verify(self, report: EvidenceReport, file: Path | None) -> None:

@@ -54,5 +54,7 @@ class Command(BreakwaterCommand):
     def _report(self, words: str, row: Policy) -> None:
         self.answer(
             {"version": row.version, "name": row.name, "hash": row.hash, "active": row.active, "body": row.body},
-            f"{json.dumps(row.body, indent=2)}\nPolicy v{row.version} {row.name!r} is {words}; its hash is {row.hash}.",
+            json.dumps(row.body, indent=2),
         )
+        if not self.as_json:  # beside the document, so that `policy show > FILE` is a policy file
+            self.stderr.write(f"Policy v{row.version} {row.name!r} is {words}; its hash is {row.hash}.")

@@ -7,8 +7,15 @@ import json
 import pytest
 from eth_account import Account
 
-from governance.chain.signer import KeystoreSigner, Transaction, create_keystore, keystore_address, read_signed
-from governance.errors import ConflictError, InputError, MissingTool
+from governance.chain.signer import (
+    KeystoreSigner,
+    Transaction,
+    create_keystore,
+    keystore_address,
+    read_signed,
+    recover,
+)
+from governance.errors import ConflictError, ImplausibleData, InputError, MissingTool
 
 TRANSACTION = Transaction(
     chain_id=31337,
@@ -50,7 +57,15 @@ def test_a_signature_is_the_signers_and_reads_back(files):
     signed = signer.sign(TRANSACTION)
     assert Account.recover_transaction(signed.raw) == signer.address
     assert read_signed(signed.raw) == TRANSACTION
+    found = recover(signed.raw)
+    assert (found.signer, found.tx_hash, found.transaction) == (signer.address, signed.tx_hash, TRANSACTION)
     assert signer.sign(TRANSACTION) == signed  # so a crash before the commit cannot make two of one
+
+
+@pytest.mark.parametrize("raw", [b"", b"\2", b"\2\xc0", b"\xff" * 40, b"\2\xf8\x6f" + b"\1" * 90])
+def test_bytes_that_nobody_signed_are_named_as_such(raw):
+    with pytest.raises(ImplausibleData, match="not a signed transaction"):
+        recover(raw)
 
 
 @pytest.mark.parametrize("which", ["keystore", "password_file"])

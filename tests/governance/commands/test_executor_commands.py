@@ -8,18 +8,26 @@ import sys
 
 import pytest
 from django.core.management import call_command
+from django.db import InterfaceError, OperationalError
 
 from governance import executor
 from governance.chain.signer import create_keystore
-from governance.env import ROOT, child_environment
-from governance.errors import MissingTool
+from governance.env import ROOT, child_environment, env
+from governance.errors import ChainError, ConflictError, DishonestAnswer, ImplausibleData, MissingTool
 from governance.models import RelayAttempt
 from governance.relay import is_paused
 from tests.dao import TIMELOCK
 
 
 @pytest.fixture
-def key(tmp_path, monkeypatch):
+def executors_process(monkeypatch):
+    """Let this process pass for the executor's own."""
+    own = env().model_copy(update={"breakwater_role": "executor"})
+    monkeypatch.setattr("governance.executor.env", lambda: own)
+
+
+@pytest.fixture
+def key(tmp_path, monkeypatch, executors_process):
     """Return the address of an executor whose key lies in a folder of this test."""
     files = executor.KeyFiles(keystore=tmp_path / "keystore.json", password_file=tmp_path / "password")
     monkeypatch.setattr("governance.executor.key_files", lambda: files)
@@ -70,7 +78,7 @@ def test_the_switch(db, run, key):
     assert run("executor", "audit")["entries"] == 2
 
 
-def test_init_makes_a_key_once(tmp_path, db, monkeypatch, capsys):
+def test_init_makes_a_key_once(tmp_path, db, monkeypatch, capsys, executors_process):
     files = executor.KeyFiles(keystore=tmp_path / "new" / "keystore.json", password_file=tmp_path / "new" / "password")
     monkeypatch.setattr("governance.executor.key_files", lambda: files)
     with pytest.raises(MissingTool):
@@ -85,10 +93,49 @@ def test_init_makes_a_key_once(tmp_path, db, monkeypatch, capsys):
     assert made["address"] in capsys.readouterr().out
 
 
-def test_the_executors_process_loads_the_ground_floor_alone():
+@pytest.mark.parametrize("touch", [executor.create, executor.signer, lambda: call_command("executor", "init")])
+def test_no_other_process_touches_the_key(tmp_path, db, monkeypatch, touch):
+    files = executor.KeyFiles(keystore=tmp_path / "keystore.json", password_file=tmp_path / "password")
+    monkeypatch.setattr("governance.executor.key_files", lambda: files)
+    with pytest.raises(ConflictError, match="its own process alone"):
+        touch()
+    assert not list(tmp_path.iterdir())
+    create_keystore(keystore=files.keystore, password_file=files.password_file, iterations=2)
+    with pytest.raises(ConflictError, match="its own process alone"):
+        touch()
+
+
+def test_following_survives_what_fails_in_one_cycle(db, key, monkeypatch, capsys):
+    faults = [
+        ChainError("the node refused"),
+        DishonestAnswer("the node lied"),
+        ImplausibleData("that cannot be"),
+        OperationalError("server closed\nthe connection"),
+        InterfaceError("the connection is closed"),
+    ]
+    handlers, closed, left = {}, [], list(faults)
+
+    def cycle(**_):
+        if not left:
+            handlers["stop"]()
+            raise ConflictError("the last one")
+        raise left.pop(0)
+
+    monkeypatch.setattr("governance.executor.cycle", cycle)
+    module = "governance.management.commands.relay"
+    monkeypatch.setattr(f"{module}.signal.signal", lambda _number, handler: handlers.update(stop=handler))
+    monkeypatch.setattr(f"{module}.connection.close", lambda: closed.append(True))
+    call_command("relay", "--follow", "--every=0")
+    said = capsys.readouterr().err
+    assert all(words in said for words in ("refused", "lied", "cannot be", "closed the connection", "the last one"))
+    assert len(closed) == 2
+
+
+@pytest.mark.parametrize("command", ["relay", "executor"])
+def test_the_executors_process_loads_the_ground_floor_alone(command):
     """No optimiser, no model file and no numeric stack is inside the process that holds the key."""
     script = (
-        "import sys; sys.argv = ['manage.py', 'relay', '--help']\n"
+        f"import sys; sys.argv = ['manage.py', '{command}', '--help']\n"
         "import manage\n"
         "try:\n    manage.main()\nexcept SystemExit:\n    pass\n"
         "import governance.relay, governance.governors.oz, governance.executor\n"

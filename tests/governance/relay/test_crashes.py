@@ -268,9 +268,13 @@ def test_a_transaction_that_is_not_mined_is_replaced_by_a_dearer_one_of_the_same
     with pytest.raises(Killed):
         run_once(client=Hooked(dao.client, dies_before), signer=signer)
     dao.mine(sending.PATIENCE_BLOCKS)
+    signed = RelayAttempt.objects.get()
+    RelayAttempt.objects.update(gas=10**7, max_fee=400 * sending.GWEI, priority_fee=90 * sending.GWEI)  # by a stranger
     run_once(client=dao.client, signer=signer)
+    RelayAttempt.objects.filter(pk=signed.pk).update(max_fee=signed.max_fee, priority_fee=signed.priority_fee)
     old, new = RelayAttempt.objects.order_by("pk")
-    assert old.nonce == new.nonce
+    assert (old.nonce, signed.gas) == (new.nonce, new.gas)
+    assert new.priority_fee < 2 * old.priority_fee + 2
     assert new.max_fee * 8 >= old.max_fee * 9
     assert new.priority_fee * 8 >= old.priority_fee * 9
     dao.mined(new.tx_hash)
@@ -293,6 +297,26 @@ def test_a_nonce_that_something_else_used_frees_the_step(dao, watched):
     assert report.outcomes[0].done_by == "self"
     assert [attempt.status for attempt in RelayAttempt.objects.order_by("pk")] == ["replaced", "mined"]
     assert [attempt.nonce for attempt in RelayAttempt.objects.order_by("pk")] == [0, 1]
+
+
+def test_the_tip_that_a_node_suggests_is_followed_to_a_cap_only(dao, monkeypatch):
+    head = dao.client.head()
+    for suggested, offered in ((10**18, sending.TIP_CAP), (0, 1), (7, 7)):
+        monkeypatch.setattr("governance.chain.eth.priority_fee", lambda _client, tip=suggested: tip)
+        offer = sending.fees(client=dao.client, head=head)
+        assert (offer.priority_fee, offer.max_fee) == (offered, 2 * head.base_fee + offered)
+
+
+def test_a_node_that_asks_for_too_much_gas_is_refused_and_said_so(dao, watched, signer, monkeypatch):
+    dao.pass_vote(dao.bundle(), watched)
+    dao.refresh(watched)
+    with monkeypatch.context() as patched:
+        patched.setattr("governance.chain.eth.estimate_gas", lambda *_, **__: sending.GAS_CAP + 1)
+        report = run_once(client=dao.client, signer=signer)
+    assert (report.outcomes[0].status, report.ok) == ("failed", False)
+    assert report.outcomes[0].detail.startswith(f"The node asks for {sending.GAS_CAP + 1} gas, above the cap")
+    assert not RelayAttempt.objects.exists()
+    assert run_once(client=dao.client, signer=signer).outcomes[0].done_by == "self"
 
 
 def test_gas_above_the_cap_is_waited_for(dao, watched, signer, monkeypatch):

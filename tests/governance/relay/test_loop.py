@@ -143,6 +143,10 @@ def test_an_expectation_that_does_not_hold_is_reported_and_kept(dao, watched, si
     assert found[2:] == [("price, wrongly", 5, False), ("a word beyond the answer", None, False)]
     entry = AuditEntry.objects.get(action="relay.mismatch")
     assert entry.facts["failed"] == ["price, wrongly", "a word beyond the answer"]
+    assert report.failures == ("2 expectations of what was executed do not hold on chain",)
+
+    later = run_once(client=dao.client, signer=signer)
+    assert (later.expectations_total, later.expectations_verified, later.ok) == (4, 2, True)  # said once, kept for ever
 
 
 def test_while_paused_nothing_leaves_the_executor_and_afterwards_it_goes_on(dao, watched, signer):

@@ -14,6 +14,7 @@ from django.db import connection
 from governance.chain.signer import create_keystore
 from governance.env import ROOT, child_environment
 from governance.models import RelayAttempt, RelayStep
+from tests.dao import DELAY, PERIOD
 from tests.fixtures.celery import database_url
 
 
@@ -69,4 +70,26 @@ def test_a_kill_between_sending_and_the_receipt_loses_and_doubles_nothing(dao, e
     attempt = RelayAttempt.objects.get()
     assert (attempt.status, attempt.step.done_by) == ("mined", "self")
     assert len(dao.events("ProposalQueued(uint256,uint256)")) == 1
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_database_session_does_not_end_the_executor(dao, environment):
+    watched = dao.watch()
+    proposal_id = dao.propose(dao.bundle(), deployment=watched)
+    with executor(environment) as process:
+        wait_for(RelayStep.objects.filter(step="queue").exists, process)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            assert cursor.fetchone()[0]
+        dao.warp(DELAY + 1)
+        dao.vote(proposal_id, watched)
+        dao.warp(PERIOD + 1)
+        wait_for(RelayStep.objects.filter(step="queue", status="done").exists, process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert "The database does not answer" in process.communicate()[0]
     connection.close()
