@@ -6,8 +6,9 @@ import pytest
 from django.core.management import call_command
 
 
-def test_the_system_checks_find_nothing():
+def test_the_system_checks_find_nothing(capsys):
     call_command("check", fail_level="WARNING")
+    assert "identified no issues" in capsys.readouterr().out
 
 
 @pytest.mark.django_db
