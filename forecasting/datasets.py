@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from forecasting.core import book as books
 from forecasting.core.realised import HOUR, Grid, Panel, grid, panel
+from forecasting.history import require_derived
 from forecasting.models import AccountState, Dataset, Position, Price, Reserve, ReserveState, Snapshot
+from forecasting.pruning import pin
+from forecasting.selectors import is_canonical
 from governance.domain.canonical import canonical
 from governance.env import env
 from governance.errors import DataError, StaleData
@@ -39,14 +42,44 @@ class Frozen:
         return tuple(reserve.symbol for reserve in self.reserves)
 
 
+def require_final(snapshot: Snapshot) -> None:
+    """Check that nothing can change any more of what a snapshot stands on; pin it, for it will be cited.
+
+    Raises
+    ------
+    GapInData
+        When the logs or facts up to its block are not complete.
+    StaleData
+        When its block was reorganised away.
+    DataError
+        When its block is not final yet.
+    """
+    deployment, block = snapshot.deployment, snapshot.block_number
+    cursor = require_derived(deployment, block=block)
+    if not is_canonical(snapshot):
+        message = (
+            f"Block {block} of {deployment.name} was reorganised away since its snapshot; collect and snapshot again."
+        )
+        raise StaleData(message, block=block, block_hash=snapshot.block_hash)
+    if block > cursor.final_block:
+        raise DataError(
+            f"Block {block} of {deployment.name} is not final yet (block {cursor.final_block} is), and models train on"
+            " final blocks only. Take the newest final snapshot, or collect again later; see FINALITY.",
+            block=block,
+            final=cursor.final_block,
+        )
+    pin(snapshot)
+
+
 def freeze(snapshot: Snapshot) -> Frozen:
     """Return the hourly prices of all reserves up to a snapshot, registered by content.
 
     Raises
     ------
-    GapInData, ImplausibleData
-        When the prices must not be computed on.
+    GapInData, ImplausibleData, StaleData, DataError
+        When the prices must not be computed on; see `require_final`.
     """
+    require_final(snapshot)
     reserves = tuple(snapshot.deployment.reserves.order_by("index"))
     rows = _read(reserves, block=snapshot.block_number, until=snapshot.timestamp)
     dataset, _ = Dataset.objects.get_or_create(

@@ -6,29 +6,33 @@ and derived anew, so the tables always equal what a derivation from the first bl
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Min
+import numpy as np
+from django.db.models import Min, QuerySet
 
-from forecasting.models import Derivation, Liquidation, ParameterChange, Price, Reserve
+from forecasting.books import ledger_at, require_collected
+from forecasting.columns import Words, read_words
+from forecasting.models import Checkpoint, Derivation, Liquidation, ParameterChange, Price, Reserve
+from forecasting.price_rows import Prices
 from governance.bulk import analyze, copy_rows
-from governance.chain import store
+from governance.chain import finality, store
 from governance.deployments import protocol_of
 from governance.domain import events
-from governance.domain.ledger import Ledger
+from governance.errors import GapInData
 from governance.models import Reorg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from governance.chain.client import Client
     from governance.chain.store import LogRow
-    from governance.domain.events import Event
     from governance.models import Deployment
-    from governance.protocols.base import Protocol
+    from governance.protocols.base import Ledger, Protocol
 
 MANY_ROWS = 1_000  # new rows from which the database's statistics are renewed at once
-PRICE_COLUMNS = ("reserve_id", "block_number", "timestamp", "price")
+WINDOW = 100_000  # blocks whose prices are in memory at once
 CHANGE_COLUMNS = ("reserve_id", "parameter", "old", "new", "block_number", "timestamp", "tx_hash", "log_index")
 LIQUIDATION_COLUMNS = (
     "deployment_id",
@@ -51,6 +55,11 @@ def derive(deployment: Deployment, *, client: Client, to_block: int) -> int:
     """Derive every fact up to ``to_block`` that is not derived yet; return the number of new rows.
 
     Must run inside a transaction; the cursor's row is locked, so that two runs cannot overlap.
+
+    Raises
+    ------
+    GapInData
+        When the logs up to ``to_block`` are not complete.
     """
     Derivation.objects.get_or_create(
         deployment=deployment,
@@ -62,21 +71,45 @@ def derive(deployment: Deployment, *, client: Client, to_block: int) -> int:
     cursor.reorg_id = newest
     rows = 0
     if to_block > cursor.block_number:
+        require_collected(deployment, block=to_block)
         protocol = protocol_of(deployment)
         reserves = list_reserves(deployment, protocol, client, to_block=to_block)
-        facts = _Facts(deployment, reserves, _ledger_at(deployment, protocol, cursor.block_number))
-        topics = protocol.fact_topics
-        facts.read(protocol, store.read_logs(deployment, first=cursor.block_number + 1, last=to_block, topics=topics))
-        rows = facts.write()
+        facts = _Facts(deployment, protocol, reserves, _ledger_at(deployment, protocol, cursor.block_number))
+        for first in range(cursor.block_number + 1, to_block + 1, WINDOW):
+            rows += facts.derive(first=first, last=min(first + WINDOW - 1, to_block))
+        if rows >= MANY_ROWS:
+            analyze(Price, ParameterChange, Liquidation)
         cursor.block_number = to_block
+    cursor.final_block = min(finality.final(client), cursor.block_number)
     cursor.save()
     return rows
+
+
+def require_derived(deployment: Deployment, *, block: int) -> Derivation:
+    """Check that the facts up to ``block`` are complete, and return how far they are.
+
+    Whatever reads history at a block asks this first: rows that are not there yet would count as rows that never were.
+
+    Raises
+    ------
+    GapInData
+        When the logs, or the facts from them, do not reach ``block``.
+    """
+    require_collected(deployment, block=block)
+    cursor = Derivation.objects.filter(deployment=deployment).first()
+    reached = deployment.first_block - 1
+    if cursor is not None:
+        reached = min([cursor.block_number, *_new_reorgs(cursor).values_list("ancestor", flat=True)])
+    if cursor is None or reached < block:
+        message = f"The history of {deployment.name} is derived up to block {reached}, not to block {block}."
+        raise GapInData(f"{message} Run collect.", block=block, first=reached + 1, last=block)
+    return cursor
 
 
 def feeds_ever_used(deployment: Deployment, *, to_block: int) -> set[str]:
     """Return the price feeds that listed assets have used so far."""
     protocol = protocol_of(deployment)
-    said = [event for _, event in _config_events(deployment, protocol, to_block)]
+    said = [event for _, event in _config_events(deployment, protocol, protocol.ledger(), to_block)]
     listed = {event.asset for event in said if isinstance(event, events.ReserveListed)}
     listed |= {event.price_source for event in said if isinstance(event, events.EModeDefined)}
     return {e.feed for e in said if isinstance(e, events.FeedChosen) and e.asset in listed and int(e.feed, 16)}
@@ -84,10 +117,9 @@ def feeds_ever_used(deployment: Deployment, *, to_block: int) -> set[str]:
 
 def list_reserves(deployment: Deployment, protocol: Protocol, client: Client, *, to_block: int) -> dict[str, Reserve]:
     """Return asset -> reserve for everything that was ever listed, made or updated as needed."""
-    ledger = Ledger()
+    ledger = protocol.ledger()
     listings: dict[str, events.ReserveListed] = {}
-    for log, event in _config_events(deployment, protocol, to_block):
-        ledger.apply(event, log.timestamp)
+    for _, event in _config_events(deployment, protocol, ledger, to_block):
         if isinstance(event, events.ReserveListed):
             listings[event.asset] = event
     held = {reserve.address: reserve for reserve in Reserve.objects.filter(deployment=deployment)}
@@ -111,22 +143,23 @@ def list_reserves(deployment: Deployment, protocol: Protocol, client: Client, *,
     return held
 
 
-def _config_events(deployment: Deployment, protocol: Protocol, to_block: int) -> Iterable[tuple[LogRow, Event]]:
+def _config_events(
+    deployment: Deployment, protocol: Protocol, ledger: Ledger, to_block: int
+) -> Iterator[tuple[LogRow, Any]]:
+    """Yield what was listed and set so far, after giving it to ``ledger``."""
     topics = protocol.config_topics
     for log in store.read_logs(deployment, first=deployment.first_block, last=to_block, topics=topics):
-        for event in protocol.decode(log):
-            yield log, event
+        for said in protocol.decode(log):
+            for event in protocol.expand(ledger, said):
+                ledger.apply(event, log.timestamp)
+                yield log, event
 
 
 def _ledger_at(deployment: Deployment, protocol: Protocol, block: int) -> Ledger:
     """Return a ledger that knows listings, feeds, parameters and prices (no accounts) as of the end of ``block``."""
-    ledger = Ledger()
-    for log, event in _config_events(deployment, protocol, block):
-        ledger.apply(event, log.timestamp)
-    for log in store.newest_logs(deployment, topics=protocol.price_topics, last=block):
-        for event in protocol.decode(log):
-            ledger.apply(event, log.timestamp)
-    return ledger
+    if block < deployment.first_block:
+        return protocol.ledger()
+    return ledger_at(deployment, block=block, kind=Checkpoint.Kind.FACTS)
 
 
 def _last_reorg(deployment: Deployment) -> int:
@@ -134,10 +167,13 @@ def _last_reorg(deployment: Deployment) -> int:
     return newest.pk if newest else 0
 
 
+def _new_reorgs(cursor: Derivation) -> QuerySet[Reorg]:
+    return Reorg.objects.filter(chain=cursor.deployment.chain_id, pk__gt=cursor.reorg_id)
+
+
 def _take_back(deployment: Deployment, cursor: Derivation, *, newest: int) -> int:
     """Delete what reorganisations since the last run made void; return the last block whose facts stay."""
-    reorgs = Reorg.objects.filter(chain=deployment.chain_id, pk__gt=cursor.reorg_id, pk__lte=newest)
-    ancestor = reorgs.aggregate(lowest=Min("ancestor"))["lowest"]
+    ancestor = _new_reorgs(cursor).filter(pk__lte=newest).aggregate(lowest=Min("ancestor"))["lowest"]
     if ancestor is None or ancestor >= cursor.block_number:
         return cursor.block_number
     Price.objects.filter(reserve__deployment=deployment, block_number__gt=ancestor).delete()
@@ -147,44 +183,72 @@ def _take_back(deployment: Deployment, cursor: Derivation, *, newest: int) -> in
 
 
 class _Facts:
-    """Rows in the making, while the logs go by."""
+    """Rows in the making: prices as columns, and the rare events between them one by one."""
 
-    def __init__(self, deployment: Deployment, reserves: dict[str, Reserve], ledger: Ledger) -> None:
+    def __init__(
+        self, deployment: Deployment, protocol: Protocol, reserves: dict[str, Reserve], ledger: Ledger
+    ) -> None:
         self.deployment = deployment
+        self.protocol = protocol
         self.reserves = reserves
         self.ledger = ledger
-        self.prices: dict[tuple[int, int], tuple[Any, ...]] = {}  # one a block: the last
+        self.prices = Prices()
         self.changes: list[tuple[Any, ...]] = []
         self.liquidations: list[tuple[Any, ...]] = []
 
-    def read(self, protocol: Protocol, rows: Iterable[LogRow]) -> None:
-        for log in rows:
-            for event in protocol.decode(log):
-                if isinstance(event, events.ParameterSet):
-                    self._change(log, event)
-                self.ledger.apply(event, log.timestamp)
-                if isinstance(event, events.PricePublished):
-                    self._price(log, self.ledger.assets_of(event.feed))
-                elif isinstance(event, (events.FeedChosen, events.ReserveListed)):
-                    self._price(log, [event.asset] if event.asset in self.reserves else [])
-                elif isinstance(event, events.Liquidated):
-                    self._liquidation(log, event)
+    def derive(self, *, first: int, last: int) -> int:
+        """Derive and store the facts of some blocks, which follow those of the call before; return their number."""
+        many = self.protocol.price_words
+        published = read_words(self.deployment, many, first=first, last=last)
+        single = self.protocol.fact_topics - many.keys()
+        done = 0
+        for log in store.read_logs(self.deployment, first=first, last=last, topics=single):
+            here = published.before(log.block_number, log.log_index)
+            self._publish(published, done, here)
+            done = here
+            for said in self.protocol.decode(log):
+                for event in self.protocol.expand(self.ledger, said):
+                    self._take(log, event)
+        self._publish(published, done, len(published.block))
+        return self._write()
 
-    def write(self) -> int:
-        copy_rows(Price, PRICE_COLUMNS, self.prices.values())
+    def _publish(self, published: Words, start: int, stop: int) -> None:
+        """Take in a run of prices, between whose logs no event changes an asset's feed; time alone may."""
+        turns = start + np.searchsorted(published.timestamp[start:stop], self.ledger.turns())
+        for first, last in pairwise((start, *turns.tolist(), stop)):
+            self._publish_run(published, first, last)
+
+    def _publish_run(self, published: Words, start: int, stop: int) -> None:
+        feeds = published.contract[start:stop]
+        for number in dict.fromkeys(feeds.tolist()):
+            at = start + np.flatnonzero(feeds == number)
+            feed, newest = published.contracts[number], at[-1]
+            event = events.PricePublished(feed, int(published.value[newest]))
+            self.ledger.apply(event, int(published.timestamp[newest]))
+            for asset in self.ledger.assets_of(feed):
+                self.prices.add_many(self.reserves[asset].pk, published, at)
+
+    def _take(self, log: LogRow, event: Any) -> None:  # noqa: ANN401 - some ledgers have events of their own
+        if isinstance(event, events.ParameterSet):
+            self._change(log, event)
+        self.ledger.apply(event, log.timestamp)
+        if isinstance(event, events.PricePublished):
+            self._price(log, self.ledger.assets_of(event.feed))
+        elif isinstance(event, (events.FeedChosen, events.ReserveListed)):
+            self._price(log, [event.asset] if event.asset in self.ledger.reserves else [])
+        elif isinstance(event, events.Liquidated):
+            self._liquidation(log, event)
+
+    def _write(self) -> int:
+        rows = self.prices.write() + len(self.changes) + len(self.liquidations)
         copy_rows(ParameterChange, CHANGE_COLUMNS, self.changes)
         copy_rows(Liquidation, LIQUIDATION_COLUMNS, self.liquidations)
-        rows = len(self.prices) + len(self.changes) + len(self.liquidations)
-        if rows >= MANY_ROWS:
-            analyze(Price, ParameterChange, Liquidation)
+        self.prices, self.changes, self.liquidations = Prices(), [], []
         return rows
 
     def _price(self, log: LogRow, assets: Iterable[str]) -> None:
         for asset in assets:
-            price = self.ledger.price(asset)
-            if price > 0:
-                reserve = self.reserves[asset].pk
-                self.prices[reserve, log.block_number] = (reserve, log.block_number, log.timestamp, price)
+            self.prices.add(self.reserves[asset].pk, log, self.ledger.price(asset))
 
     def _change(self, log: LogRow, event: events.ParameterSet) -> None:
         old = self.ledger.parameter(event.asset, event.parameter)

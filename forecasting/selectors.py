@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, DecimalField, F, IntegerField, Q, QuerySet, Sum
 from django.db.models.functions import Cast, Power
 
-from forecasting.models import AccountState, Liquidation, ParameterChange, Position, Price, Reserve, Snapshot
+from forecasting.models import (
+    AccountState,
+    Derivation,
+    Liquidation,
+    ParameterChange,
+    Position,
+    Price,
+    Reserve,
+    Snapshot,
+)
 from forecasting.models import ReserveState as ReserveStateRow
 from governance.chain import store
 from governance.domain.units import BPS, WAD
@@ -88,8 +97,25 @@ def protocols() -> QuerySet[Deployment]:
 
 def latest_snapshot(deployment: Deployment) -> Snapshot | None:
     """Return the newest snapshot of a block that is still part of the chain; None says that there is none yet."""
-    newest_first = Snapshot.objects.filter(deployment=deployment).order_by("-block_number", "-pk").iterator()
-    return next((taken for taken in newest_first if _is_canonical(taken, deployment.chain_id)), None)
+    taken_here = Snapshot.objects.filter(deployment=deployment).select_related("deployment")
+    newest_first = taken_here.order_by("-block_number", "-pk").iterator()
+    return next((taken for taken in newest_first if is_canonical(taken)), None)
+
+
+def final_snapshot(deployment: Deployment) -> Snapshot | None:
+    """Return the newest snapshot that nothing can take back any more: what models train on and evidence cites."""
+    cursor = Derivation.objects.filter(deployment=deployment).first()
+    settled = Snapshot.objects.select_related("deployment").filter(
+        deployment=deployment, block_number__lte=cursor.final_block if cursor else deployment.first_block - 1
+    )
+    newest_first = settled.order_by("-block_number", "-pk").iterator()
+    return next((taken for taken in newest_first if is_canonical(taken)), None)
+
+
+def is_canonical(taken: Snapshot) -> bool:
+    """Return whether a snapshot's block is still part of the collected chain."""
+    held = Block.objects.filter(chain=taken.deployment.chain_id, number=taken.block_number).first()
+    return held is not None and f"0x{bytes(held.hash).hex()}" == taken.block_hash
 
 
 def reserve_states(snapshot: Snapshot) -> QuerySet[ReserveStateRow]:
@@ -229,11 +255,6 @@ def collection_status(deployment: Deployment) -> CollectionStatus | None:
         reorgs=Reorg.objects.filter(chain=deployment.chain_id).count(),
         digest=store.digest(deployment, last),
     )
-
-
-def _is_canonical(taken: Snapshot, chain_id: int) -> bool:
-    held = Block.objects.filter(chain=chain_id, number=taken.block_number).first()
-    return held is not None and f"0x{bytes(held.hash).hex()}" == taken.block_hash
 
 
 def _base(amount: str, price: str, decimals: str) -> Combinable:

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from forecasting import readings
+from forecasting.books import ledger_at, rebuild
 from forecasting.models import AccountState, Position, Reserve, ReserveState, Snapshot
 from governance.bulk import analyze, copy_rows
 from governance.chain import store
-from governance.chain.logs import block_hash
 from governance.deployments import protocol_of
-from governance.domain.ledger import Ledger
-from governance.domain.position import health
-from governance.errors import GapInData, StaleData
+from governance.domain.position import Book
+from governance.errors import GapInData
 from governance.models import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from governance.chain.client import Client
-    from governance.domain.position import Account, Book
+    from governance.domain.statement import AccountLine, Statement
     from governance.models import Deployment
-    from governance.protocols.base import AccountData
+    from governance.protocols.base import Check
 
-BATCH = 250  # calls in one JSON-RPC batch
+__all__ = ["Mismatch", "ReconcileReport", "rebuild", "reconcile", "snapshot"]
 
 POSITION_COLUMNS = ("snapshot_id", "reserve_id", "account", "collateral", "debt", "used_as_collateral")
 ACCOUNT_COLUMNS = (
@@ -39,15 +40,42 @@ ACCOUNT_COLUMNS = (
     "liquidation_threshold",
     "health_factor",
     "emode_category",
+    "own",
 )
 COMPARED = ("collateral_base", "debt_base", "liquidation_threshold", "ltv", "health_factor")
+STORED = (
+    "price",
+    "liquidity_index",
+    "variable_borrow_index",
+    "liquidity_rate",
+    "variable_borrow_rate",
+    "ltv",
+    "liquidation_threshold",
+    "liquidation_bonus",
+    "supply_cap",
+    "borrow_cap",
+    "total_supply",
+    "total_debt",
+    "emode_category",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
-    """One number of one account that differs between the rebuilt book and the contract."""
+    """One number that differs between the rebuilt book and the contract.
+
+    Attributes
+    ----------
+    account : str
+        Whose number it is; an asset's address for a number of the whole market.
+    block_number : int
+    field : str
+    collected, contract : int
+        What was rebuilt, and what the contract says.
+    """
 
     account: str
+    block_number: int
     field: str
     collected: int
     contract: int
@@ -55,43 +83,45 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileReport:
-    """How a snapshot compares with the contract: accounts compared, accounts that differ, and how they do."""
+    """How a snapshot compares with the contract.
+
+    Attributes
+    ----------
+    block_number : int
+    accounts_compared : int
+    numbers_compared : int
+        Of accounts and of the market.
+    health_mismatches : int
+        Accounts (and assets) of which a number differs.
+    fields : Mapping[str, tuple[int, int]]
+        What was compared -> how many numbers, and how many of them differ.
+    findings : tuple of Mismatch
+    """
 
     block_number: int
     accounts_compared: int
+    numbers_compared: int
     health_mismatches: int
+    fields: Mapping[str, tuple[int, int]]
     findings: tuple[Mismatch, ...]
 
 
-def rebuild(deployment: Deployment, *, block: int) -> Book:
-    """Return the book at the end of ``block``, rebuilt from the collected logs.
-
-    Raises
-    ------
-    GapInData
-        When the logs up to ``block`` are not complete.
-    """
-    covered = store.covered_to(deployment)
-    if not deployment.first_block <= block <= covered:
-        message = f"Block {block} is not collected: {deployment.name} is complete up to block {covered}. Run collect."
-        raise GapInData(message, block=block, covered=covered)
-    protocol = protocol_of(deployment)
-    ledger = Ledger()
-    for log in store.read_logs(deployment, first=deployment.first_block, last=block, topics=protocol.book_topics):
-        for event in protocol.decode(log):
-            ledger.apply(event, log.timestamp)
-    decimals = dict(Reserve.objects.filter(deployment=deployment).values_list("address", "decimals"))
-    timestamp = Block.objects.get(chain=deployment.chain_id, number=block).timestamp
-    return ledger.book(timestamp=timestamp, decimals=decimals)
-
-
-def snapshot(deployment: Deployment, *, block: int | None = None) -> Snapshot:
+def snapshot(deployment: Deployment, *, block: int | None = None, client: Client | None = None) -> Snapshot:
     """Freeze the book at ``block`` (None: the last one that is collected); the same block twice is one snapshot.
+
+    Parameters
+    ----------
+    deployment : Deployment
+    block : int or None
+    client : Client or None
+        Of a node that can answer for ``block``, where the protocol's logs do not say all; None for the default one.
 
     Raises
     ------
     GapInData
         When the logs up to ``block`` are not complete, or contradict themselves.
+    StaleData
+        When something must be read at ``block`` and the node no longer holds its state.
     """
     number = store.covered_to(deployment) if block is None else block
     header = Block.objects.filter(chain=deployment.chain_id, number=number).first()
@@ -102,7 +132,8 @@ def snapshot(deployment: Deployment, *, block: int | None = None) -> Snapshot:
     held = Snapshot.objects.filter(deployment=deployment, block_number=number, block_hash=block_id).first()
     if held is not None:
         return held
-    book = rebuild(deployment, block=number)
+    book = _book(deployment, header=header, block_id=block_id, client=client)
+    statement = protocol_of(deployment).statement(book)
     with transaction.atomic():
         made, created = Snapshot.objects.get_or_create(
             deployment=deployment,
@@ -115,70 +146,79 @@ def snapshot(deployment: Deployment, *, block: int | None = None) -> Snapshot:
             },
         )
         if created:
-            _store(made, book)
+            _store(made, statement)
     return made
 
 
-def _store(made: Snapshot, book: Book) -> None:
+def _book(deployment: Deployment, *, header: Block, block_id: str, client: Client | None) -> Any:  # noqa: ANN401 - its own
+    """Return the book at a block: from the logs up to it, and from what was read at it."""
+    protocol = protocol_of(deployment)
+    ledger = ledger_at(deployment, block=header.number)
+    checks = protocol.pinned(ledger)
+    words = readings.at_block(deployment, checks, block=header.number, block_id=block_id, client=client)
+    if protocol.strayed(ledger, words):
+        ledger = readings.anchored(deployment, protocol, block=header.number, client=client)
+    if checks:
+        ledger.observe(words)
+    decimals = dict(Reserve.objects.filter(deployment=deployment).values_list("address", "decimals"))
+    return ledger.book(timestamp=header.timestamp, decimals=decimals)
+
+
+def _store(made: Snapshot, statement: Statement) -> None:
     reserves = {reserve.address: reserve for reserve in Reserve.objects.filter(deployment=made.deployment_id)}
-    market = book.market
     ReserveState.objects.bulk_create(
         ReserveState(
             snapshot=made,
-            reserve=reserves[asset],
-            price=state.price,
-            liquidity_index=state.income_index(market.timestamp),
-            variable_borrow_index=state.debt_index(market.timestamp),
-            liquidity_rate=state.liquidity_rate,
-            variable_borrow_rate=state.variable_borrow_rate,
-            total_supply=state.total_supply(market.timestamp),
-            total_debt=state.total_debt(market.timestamp),
-            emode_category=state.emode_category,
-            **state.parameters,
+            reserve=reserves[line.asset],
+            own=_digits(line.own),
+            **{name: getattr(line, name) for name in STORED},
         )
-        for asset, state in market.reserves.items()
+        for line in statement.reserves
     )
-    accounts = book.accounts.values()
-    positions = (row for account in accounts for row in _positions(made, account, book, reserves))
+    positions = (row for account in statement.accounts for row in _positions(made, account, reserves))
     copy_rows(Position, POSITION_COLUMNS, positions)
-    copy_rows(AccountState, ACCOUNT_COLUMNS, (_account_row(made, account, book) for account in accounts))
+    copy_rows(AccountState, ACCOUNT_COLUMNS, (_account_row(made, account) for account in statement.accounts))
     analyze(Position, AccountState)
 
 
-def _positions(made: Snapshot, account: Account, book: Book, reserves: dict[str, Reserve]) -> Iterator[tuple[Any, ...]]:
-    timestamp = book.market.timestamp
-    for asset, holding in account.holdings.items():
-        state = book.market.reserves[asset]
-        supplied, owed = holding.supplied(state, timestamp), holding.owed(state, timestamp)
-        if supplied or owed:
-            yield made.pk, reserves[asset].pk, account.address, supplied, owed, holding.used_as_collateral
+def _positions(made: Snapshot, account: AccountLine, reserves: dict[str, Reserve]) -> Iterator[tuple[Any, ...]]:
+    for line in account.positions:
+        yield made.pk, reserves[line.asset].pk, account.address, line.supplied, line.owed, line.used_as_collateral
 
 
-def _account_row(made: Snapshot, account: Account, book: Book) -> tuple[Any, ...]:
-    found = health(account, book.market)
+def _account_row(made: Snapshot, account: AccountLine) -> tuple[Any, ...]:
     return (
         made.pk,
         account.address,
-        found.collateral_base,
-        found.debt_base,
-        found.ltv,
-        found.liquidation_threshold,
-        found.health_factor,
+        account.collateral_base,
+        account.debt_base,
+        account.ltv,
+        account.liquidation_threshold,
+        account.health_factor,
         account.emode,
+        json.dumps(_digits(account.own)),
     )
 
 
-def _content_hash(block_id: str, book: Book) -> str:
+def _digits(numbers: Mapping[str, int]) -> dict[str, str]:
+    """Return numbers as decimal digits: JSON's own numbers are floats to many readers."""
+    return {name: str(number) for name, number in numbers.items()}
+
+
+def _content_hash(block_id: str, book: Any) -> str:  # noqa: ANN401 - each protocol's own
     """Return the SHA-256 of the book as canonical JSON (keys sorted, integers as decimal digits)."""
-    content = {
-        "block": block_id,
+    content = {"block": block_id} | (_aave_content(book) if isinstance(book, Book) else asdict(book))
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return f"0x{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+
+
+def _aave_content(book: Book) -> dict[str, Any]:
+    return {
         "timestamp": book.market.timestamp,
         "reserves": {asset: asdict(state) for asset, state in book.market.reserves.items()},
         "emodes": {str(number): asdict(mode) for number, mode in book.market.emodes.items()},
         "accounts": {address: asdict(account) for address, account in book.accounts.items()},
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return f"0x{hashlib.sha256(text.encode('ascii')).hexdigest()}"
 
 
 def reconcile(made: Snapshot, *, client: Client) -> ReconcileReport:
@@ -191,29 +231,42 @@ def reconcile(made: Snapshot, *, client: Client) -> ReconcileReport:
     ChainError
         When the node cannot answer for that block.
     """
-    if block_hash(client, made.block_number) != made.block_hash:
-        message = (
-            f"The node does not hold block {made.block_number} of the snapshot any more; collect and snapshot again."
-        )
-        raise StaleData(message, block=made.block_number)
-    protocol = protocol_of(made.deployment)
-    rows = list(made.accounts.order_by("account"))
-    calls = protocol.account_calls([row.account for row in rows])
-    findings: list[Mismatch] = []
-    for start in range(0, len(rows), BATCH):
-        answers = client.eth_calls(calls[start : start + BATCH], block=made.block_number)
-        for row, answer in zip(rows[start : start + BATCH], answers, strict=True):
-            findings.extend(_differences(row, protocol.account_data(answer)))
+    claims = list(_claims(made))
+    calls = [check.call for _, check, _ in claims]
+    answers = readings.read_pinned(
+        client, calls, block=made.block_number, block_id=made.block_hash, deployment=made.deployment
+    )
+    findings = tuple(
+        Mismatch(account=whose, block_number=made.block_number, field=check.field, collected=ours, contract=theirs)
+        for whose, check, ours in claims
+        if ours != (theirs := check.read(answers[check.call]))
+    )
     return ReconcileReport(
         block_number=made.block_number,
-        accounts_compared=len(rows),
+        accounts_compared=made.accounts.count(),
+        numbers_compared=len(claims),
         health_mismatches=len({finding.account for finding in findings}),
-        findings=tuple(findings),
+        fields=_by_field((check.field for _, check, _ in claims), (finding.field for finding in findings)),
+        findings=findings,
     )
 
 
-def _differences(row: AccountState, contract: AccountData) -> Iterator[Mismatch]:
-    for name in COMPARED:
-        ours, theirs = int(getattr(row, name)), int(getattr(contract, name))
-        if ours != theirs:
-            yield Mismatch(account=row.account, field=name, collected=ours, contract=theirs)
+def _claims(made: Snapshot) -> Iterator[tuple[str, Check, int]]:
+    """Yield whose number it is, where the contract says it, and what was rebuilt, for every number of a snapshot."""
+    protocol = protocol_of(made.deployment)
+    for row in made.accounts.order_by("account").iterator():
+        ours = row.own or {name: getattr(row, name) for name in COMPARED}
+        for check in protocol.account_checks(row.account, ours):
+            yield row.account, check, int(ours[check.field])
+    for state in made.reserve_states.select_related("reserve"):
+        for check in protocol.reserve_checks(state.reserve.address, state.own):
+            yield state.reserve.address, check, int(state.own[check.field])
+
+
+def _by_field(compared: Iterable[str], differing: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Return how many numbers were compared of each kind (``collateral:0x…`` is one kind), and how many differ."""
+    wrong = Counter(field.partition(":")[0] for field in differing)
+    return {
+        field: (count, wrong[field])
+        for field, count in sorted(Counter(field.partition(":")[0] for field in compared).items())
+    }

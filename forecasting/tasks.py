@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
+
 from celery import Task, shared_task
 
-from forecasting import collect as verbs
-from forecasting import training
-from forecasting.selectors import latest_snapshot
+from forecasting import pruning, rounds, training
+from forecasting.selectors import final_snapshot
 from governance import deployments
 from governance.chain.client import default_client
-from governance.errors import ChainUnavailable, ConflictError
+from governance.errors import ChainUnavailable, ConflictError, DataError
+from governance.locks import exclusive
 from governance.models import Deployment
 
-SNAPSHOT_SECONDS = 3600  # chain time between two snapshots that are taken on schedule
+log = logging.getLogger(__name__)
 
 
 @shared_task(autoretry_for=(ChainUnavailable,), retry_backoff=True, max_retries=3)
 def collect() -> None:
-    """Bring every watched deployment up to date and snapshot each protocol's book."""
-    client = default_client()
-    for deployment in deployments.select():
-        verbs.collect(deployment, client=client)
-        if deployment.kind == Deployment.Kind.PROTOCOL and _is_due(deployment, client.head().timestamp):
-            verbs.snapshot(deployment)
+    """Bring every watched deployment up to date, and freeze each protocol's book when that is due.
 
-
-def _is_due(deployment: Deployment, now: int) -> bool:
-    """Whether the book's newest snapshot is old enough for another: each one is kept, and takes its place on disk."""
-    latest = latest_snapshot(deployment)
-    return latest is None or now - latest.timestamp >= SNAPSHOT_SECONDS
+    One that fails does not stop the others; a tick that comes while another is at work leaves it alone.
+    """
+    with suppress(ConflictError), exclusive("collect on schedule"):
+        plan = rounds.Plan(snapshots="due")
+        outcomes = list(rounds.run(deployments.select(), client=default_client(), plan=plan, show=rounds.unseen))
+        for outcome in outcomes:
+            pruning.prune(outcome.deployment)
+            if outcome.error is not None:
+                log.error("%s was not collected: %s", outcome.deployment.slug, outcome.error.message)
 
 
 @shared_task(bind=True, max_retries=None)
@@ -43,7 +45,12 @@ def train(task: Task[..., None], run_id: int) -> None:
 @shared_task
 def retrain() -> None:
     """Ask for fresh models of every protocol that has a book."""
-    for deployment in deployments.select(kind=Deployment.Kind.PROTOCOL):
-        latest = latest_snapshot(deployment)
-        if latest is not None:
-            training.request(deployment, latest)
+    with suppress(ConflictError), exclusive("retrain on schedule"):
+        for deployment in deployments.select(kind=Deployment.Kind.PROTOCOL):
+            latest = final_snapshot(deployment)
+            if latest is None:
+                continue
+            try:
+                training.request(deployment, latest)
+            except DataError as error:  # the other markets' models need not wait for this one's history
+                log.error("%s cannot be trained: %s", deployment.slug, error.message)  # noqa: TRY400 - says it all

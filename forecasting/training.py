@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from forecasting import fitting, registering
+from forecasting import datasets, fitting, registering
 from forecasting.core.config import TrainingConfig
 from forecasting.models import ModelVersion, Snapshot, TrainingRun
 from governance.celery import app
@@ -55,15 +55,19 @@ def request(
     ------
     InputError
         For a snapshot of another deployment, or a configuration that cannot be used.
+    DataError
+        When the snapshot's history is not complete, or its block not final.
     """
     if snapshot.deployment_id != deployment.pk:
         raise InputError(f"Snapshot {snapshot.pk} is not of {deployment.name}.", field="snapshot")
+    datasets.require_final(snapshot)
     settings = TrainingConfig.read(config or {}).as_dict()
     wanted = {"deployment": deployment.pk, "snapshot": snapshot.pk, "seed": seed, "config": settings}
+    wanted |= {"block": snapshot.block_number, "coverage_digest": snapshot.coverage_digest}
     key = digest(
         {
             **wanted,
-            "block": snapshot.block_hash,
+            "block_hash": snapshot.block_hash,
             "content": snapshot.dataset_hash,
             "code": code_version(),
             "lock": lock_hash(),

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from django.db import models
+    from psycopg import Copy
 
 _BLOCK = 5_000
+_PIECE = 256 * 1024  # bytes: the server begins with the first ones while the last ones are on their way
+_SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # no flags, no extension
+_TRAILER = b"\xff\xff"
 
 
 def copy_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Insert ``rows``, whose values are in the order of ``columns`` (database column names)."""
-    with connection.cursor() as cursor, cursor.copy(_statement(model, columns)) as copy:
+    with _copying(_statement(model, columns)) as copy:
         for row in rows:
             copy.write_row(row)
 
@@ -27,7 +32,7 @@ def copy_text(model: type[models.Model], columns: Sequence[str], lines: Iterable
 
     For values that cannot hold a tab, a backslash or a line end, such as numbers and checked hexadecimal.
     """
-    with connection.cursor() as cursor, cursor.copy(_statement(model, columns)) as copy:
+    with _copying(_statement(model, columns)) as copy:
         block: list[str] = []
         for line in lines:
             block.append(line)
@@ -38,11 +43,37 @@ def copy_text(model: type[models.Model], columns: Sequence[str], lines: Iterable
             copy.write("\n".join(block) + "\n")
 
 
+def copy_binary(model: type[models.Model], columns: Sequence[str], rows: bytes) -> None:
+    """Insert rows that are already in COPY's binary format, without its signature and trailer."""
+    with _copying(_statement(model, columns) + sql.SQL(" (FORMAT BINARY)")) as copy:
+        copy.write(_SIGNATURE)
+        for at in range(0, len(rows), _PIECE):
+            copy.write(rows[at : at + _PIECE])
+        copy.write(_TRAILER)
+
+
+def read_binary(query: str, values: Sequence[object]) -> Iterator[bytes]:
+    """Yield the rows of ``query`` in COPY's binary format, one by one, as `copy_binary` takes them."""
+    with _copying(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", values) as copy:
+        for number, message in enumerate(copy):
+            row = bytes(message)
+            row = row.removeprefix(_SIGNATURE) if number == 0 else row
+            if row not in {b"", _TRAILER}:
+                yield row
+
+
 def analyze(*tables: type[models.Model]) -> None:
     """Let the database count these tables now: right after a bulk load it would plan for empty ones."""
     names = sql.SQL(", ").join(sql.Identifier(table._meta.db_table) for table in tables)  # noqa: SLF001 - documented
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("ANALYZE {}").format(names))
+
+
+@contextmanager
+def _copying(statement: str | sql.Composed, values: Sequence[object] = ()) -> Iterator[Copy]:
+    """Run a COPY; what goes wrong is one of Django's database errors, as everywhere else."""
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement, values) as copy:
+        yield copy
 
 
 def _statement(model: type[models.Model], columns: Sequence[str]) -> sql.Composed:

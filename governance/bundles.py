@@ -69,15 +69,16 @@ def load(record: BundleRecord) -> Bundle:
 
 def governor_of(deployment: Deployment) -> Governor:
     """Return the governor plugin of ``deployment``."""
-    return governor_for(deployment.flavour, deployment.addresses)
+    return governor_for(deployment.flavour, deployment.addresses, deployment.facts)
 
 
-def approved_ids(deployment: Deployment) -> dict[int, BundleRecord]:
-    """Return each approved bundle of a governor by the proposal id that it has; unreadable records are left out."""
-    governor, found = governor_of(deployment), {}
+def approved_contents(deployment: Deployment) -> dict[int | None, BundleRecord]:
+    """Return each approved bundle of a governor by the hash of its content; unreadable records are left out."""
+    governor = governor_of(deployment)
+    found: dict[int | None, BundleRecord] = {}
     for record in BundleRecord.objects.filter(deployment=deployment):
         try:
-            found[governor.proposal_id(load(record))] = record
+            found[governor.content(load(record))] = record
         except ImplausibleData:
             continue  # never linked, so never relayed; the executor's check names it
     return found
@@ -97,7 +98,14 @@ def check(proposal: OnchainProposal) -> Bundle:
         raise ConflictError("No approved bundle has these calls and this text.", proposal=proposal.proposal_id)
     bundle = load(proposal.bundle)
     mirrored = (proposal.targets, proposal.values, proposal.calldatas)
-    if governor_of(proposal.deployment).proposal_id(bundle) != int(proposal.proposal_id):
+    governor = governor_of(proposal.deployment)
+    # Where ids are numbers, the text on record has to do what the id does elsewhere.
+    same = (
+        proposal.description == bundle.description
+        if governor.numbered
+        else governor.proposal_id(bundle) == int(proposal.proposal_id)
+    )
+    if not same:
         raise ConflictError("The approved calldata is not what this proposal executes.", proposal=proposal.proposal_id)
     if mirrored != columns(bundle) or proposal.bundle.deployment_id != proposal.deployment_id:
         raise ConflictError("The calls on record differ from the approved ones.", proposal=proposal.proposal_id)
@@ -110,7 +118,9 @@ def approved_call(step: RelayStep) -> Call:
     It is the only source of what the executor signs: stored transactions are never read for it.
     """
     bundle, governor = check(step.proposal), governor_of(step.proposal.deployment)
-    return governor.execute(bundle) if step.step == Step.EXECUTE else governor.queue(bundle)
+    number = int(step.proposal.proposal_id)
+    act = governor.execute if step.step == Step.EXECUTE else governor.queue
+    return act(bundle, proposal_id=number)
 
 
 def columns(bundle: Bundle) -> tuple[list[str], list[str], list[str]]:

@@ -39,6 +39,7 @@ app.conf.update(
     beat_schedule={
         # A tick that no worker took before the next one is worthless.
         "collect": {"task": "forecasting.tasks.collect", "schedule": 60.0, "options": {"expires": 55}},
+        "spread": {"task": "governance.tasks.spread", "schedule": 60.0, "options": {"expires": 55}},
         "retrain": {"task": "forecasting.tasks.retrain", "schedule": 24 * 3600.0},
     },
 )

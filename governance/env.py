@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from governance.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
+_REFERENCE = re.compile(r"auto|latest(-[0-9]{1,6})?|safe|finalized")
 
 
 class Env(BaseSettings):
@@ -44,6 +46,38 @@ class Env(BaseSettings):
         ge=0,
         description="Blocks that collection stays behind the head: 0 for the local node, a real chain wants finality.",
     )
+    follow: str = Field(
+        "auto",
+        description="Block that collection follows: `latest`, `latest-N`, `safe` or `finalized`. `auto` is `latest`"
+        " less CONFIRMATIONS.",
+    )
+    finality: str = Field(
+        "auto",
+        description="Newest block that models train on and evidence cites: `finalized`, `safe`, `latest` or `latest-N`."
+        " `auto` is `finalized` for nodes of RPC_URLS, and `latest` for the embedded one, which nobody reorganises.",
+    )
+    reorg_limit: int = Field(
+        128,
+        ge=1,
+        description="Blocks that a reorganisation may take back by itself; a deeper one stops the collector with an"
+        " alarm.",
+    )
+    fetchers: int = Field(
+        4, ge=1, le=64, description="Ranges of blocks that one collector asks nodes for at the same time."
+    )
+    proof_sample: float = Field(
+        0.002,
+        ge=0,
+        le=1,
+        description="Share of the blocks whose logs are compared with all their receipts, hashed up to the header's"
+        " receipts root. 1 proves every block so; 0 none.",
+    )
+    provider_rps: int = Field(
+        0,
+        ge=0,
+        description="Most HTTP requests that each node is sent in a second. 0: as many as it takes; it is slowed down"
+        " when it says so.",
+    )
     node_port: int = Field(
         0, ge=0, le=65535, description="Port of the embedded node on loopback; 0 picks a free one and remembers it."
     )
@@ -73,6 +107,13 @@ class Env(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("follow", "finality")
+    @classmethod
+    def _check_reference(cls, value: str) -> str:
+        if not _REFERENCE.fullmatch(value):
+            raise ValueError("it is latest, latest-N (N blocks before it, such as latest-64), safe, finalized or auto")
+        return value
 
     def secret(self, name: str) -> str:
         """Return the data folder's generated secret ``name``, made at first use and readable by its owner alone."""

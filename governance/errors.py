@@ -11,6 +11,9 @@
     │   └── UnsupportedDatabase
     ├── ChainError
     │   ├── ChainUnavailable     the node did not answer; the only branch that is retried
+    │   │   └── RateLimited      it asks to slow down
+    │   ├── RangeTooLarge        a question about blocks must be asked in smaller parts
+    │   ├── DeepReorg            a chain took back more than the collector may forget by itself
     │   ├── WrongChain           the node serves another chain than the one that was asked for
     │   ├── DishonestAnswer      the answer contradicts itself, or an earlier one
     │   ├── CallReverted         the contract said no
@@ -19,6 +22,11 @@
     │   ├── StaleData
     │   ├── GapInData
     │   └── ImplausibleData
+    │       ├── OffGrid          timestamps that are not on the series' own grid: interpolated, not observed
+    │       ├── MixedUnits       amounts that switch from raw integers to decimals
+    │       ├── WrongNumeraire   prices in another unit than they claim
+    │       ├── BeforeToken      prices from before the token existed
+    │       └── DustSweep        counts that a sweep of dust positions dominates
     └── ConflictError            somebody else is doing it, or it was done already in another way
 """
 
@@ -100,6 +108,24 @@ class ChainUnavailable(ChainError):
     retryable = True
 
 
+class RateLimited(ChainUnavailable):
+    """The node asks to slow down; the fact ``retry_after`` is in seconds, 0 when it did not say."""
+
+    code = "rate-limited"
+
+
+class RangeTooLarge(ChainError):
+    """The node refuses that many blocks or logs at once; the fact ``hint`` is a size in blocks, 0 when unknown."""
+
+    code = "range-too-large"
+
+
+class DeepReorg(ChainError):
+    """The chain was reorganised deeper than the collector may take back by itself."""
+
+    code = "deep-reorg"
+
+
 class WrongChain(ChainError):
     """The node serves another chain."""
 
@@ -146,6 +172,36 @@ class ImplausibleData(DataError):
     """A value that cannot be true."""
 
     code = "implausible-data"
+
+
+class OffGrid(ImplausibleData):
+    """Timestamps lie off the series' grid, as interpolated ones do."""
+
+    code = "off-grid"
+
+
+class MixedUnits(ImplausibleData):
+    """Amounts switch between raw integers and decimals in one file."""
+
+    code = "mixed-units"
+
+
+class WrongNumeraire(ImplausibleData):
+    """Prices are in another unit than they claim, such as ETH for USD."""
+
+    code = "wrong-numeraire"
+
+
+class BeforeToken(ImplausibleData):
+    """Prices are dated before the token existed."""
+
+    code = "before-token"
+
+
+class DustSweep(ImplausibleData):
+    """Counts are dominated by a sweep of dust positions."""
+
+    code = "dust-sweep"
 
 
 class ConflictError(BreakwaterError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from governance.chain import finality
 from governance.chain.logs import collect
 from governance.chain.signer import KeystoreSigner, create_keystore, keystore_address
 from governance.env import env
@@ -75,7 +76,7 @@ def cycle(*, client: Client, signer: Signer, patience: float = 30.0, dry_run: bo
 
     The executor does so itself, because it must not depend on the collector's process being alive.
     """
-    head = client.head().number - env().confirmations
+    head = finality.head(client)
     for deployment in Deployment.objects.filter(kind=Deployment.Kind.GOVERNOR).select_related("chain"):
         if head >= deployment.first_block:
             collect(client, deployment, to_block=head)

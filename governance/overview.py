@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from governance.models import Block, Chain, Coverage, Reorg
+from django.core.cache import cache
+from django.utils import timezone
+
+from governance import audit, completeness
+from governance.models import Block, Chain, Reorg
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+    from governance.audit import AuditReport
+
+AUDIT_SECONDS = 60  # for how long a check of the audit log stands
+_AUDIT = "audit-state"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,68 +30,36 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """Blocks of which every log of some contracts is collected; ``digest`` runs over all logs up to the last block."""
+class AuditState:
+    """What the last check of the whole audit log found, and when that was (unix seconds)."""
 
-    deployment: str
-    contracts: int
-    first: int
-    last: int
-    logs: int
-    digest: str
-    proofs: tuple[str, ...]
-    nodes: tuple[str, ...]
+    report: AuditReport
+    checked_at: int
 
 
 def collected() -> Collected | None:
-    """Return how far collection has come, or None before the first block."""
-    block = Block.objects.order_by("-number").first()
-    if block is None:
+    """Return how far collection has come on the chain where that is newest, or None before the first block."""
+    ends = completeness.complete_to().items()
+    blocks = [Block.objects.filter(chain=chain, number=furthest).first() for chain, (_, furthest) in ends]
+    newest = max((block for block in blocks if block), key=lambda block: block.timestamp, default=None)
+    if newest is None:
         return None
-    chain = Chain.objects.get(chain_id=block.chain_id)
-    return Collected(chain=chain.name, block=block.number, timestamp=block.timestamp)
+    chain = Chain.objects.get(chain_id=newest.chain_id)
+    return Collected(chain=chain.name, block=newest.number, timestamp=newest.timestamp)
 
 
-def coverage() -> list[Range]:
-    """Return what is proven to be complete, neighbouring ranges of a stream as one."""
-    found: list[Range] = []
-    streams: list[int] = []
-    for row in Coverage.objects.select_related("stream__deployment").order_by("stream__deployment", "stream", "first"):
-        piece = _range(row)
-        if streams and streams[-1] == row.stream_id and found[-1].last + 1 == row.first:
-            found[-1] = _joined(found[-1], piece)
-        else:
-            found.append(piece)
-            streams.append(row.stream_id)
-    return found
-
-
-def _range(row: Coverage) -> Range:
-    return Range(
-        deployment=row.stream.deployment.name,
-        contracts=len(row.stream.addresses),
-        first=row.first,
-        last=row.last,
-        logs=row.n_logs,
-        digest=row.digest,
-        proofs=(row.get_proof_display(),),
-        nodes=(row.provider,),
-    )
-
-
-def _joined(one: Range, following: Range) -> Range:
-    return replace(
-        following,
-        first=one.first,
-        logs=one.logs + following.logs,
-        proofs=tuple(sorted({*one.proofs, *following.proofs})),
-        nodes=tuple(sorted({*one.nodes, *following.nodes})),
-    )
+def audit_state() -> AuditState:
+    """Return whether the audit log is intact, as of at most `AUDIT_SECONDS` ago: a check reads every entry."""
+    known: AuditState | None = cache.get(_AUDIT)
+    if known is None:
+        known = AuditState(report=audit.verify(), checked_at=int(timezone.now().timestamp()))
+        cache.set(_AUDIT, known, timeout=AUDIT_SECONDS)
+    return known
 
 
 def reorgs() -> QuerySet[Reorg]:
     """Return the reorganisations that were seen, the newest first."""
-    return Reorg.objects.order_by("-pk")
+    return Reorg.objects.select_related("chain").order_by("-pk")
 
 
 def proposal_title(description: str) -> str:

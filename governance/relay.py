@@ -261,7 +261,8 @@ def _is_done(step: RelayStep, facts: ProposalFacts) -> bool:
 def _due(step: RelayStep, facts: ProposalFacts, *, head: Header) -> tuple[int | None, bool]:
     """Return from when on the step is legal (None: not known yet) and whether it is at ``head``."""
     if step.step == Step.QUEUE:
-        return facts.vote_end + 1, facts.state is ProposalState.SUCCEEDED
+        in_seconds = step.proposal.deployment.facts.get("clock") != "blocknumber"
+        return facts.vote_end + 1 if in_seconds else None, facts.state is ProposalState.SUCCEEDED
     if facts.state is ProposalState.QUEUED and facts.eta is not None:
         return facts.eta, head.timestamp >= facts.eta
     return None, False

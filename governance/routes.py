@@ -10,4 +10,5 @@ urlpatterns = [
     path("executor/", views.executor, name="executor"),
     path("status/", views.status, name="status"),
     path("healthz", views.alive, name="alive"),
+    path("metrics", views.measures, name="metrics"),
 ]

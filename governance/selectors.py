@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Tally:
     """A vote's result so far, in the smallest unit of the votes token; ``quorum`` None: not known yet.
 
-    With simple counting, quorum is reached by the votes for and abstaining together, and a tie is lost.
+    Quorum is reached by the votes for and abstaining together, or, as Governor Bravo has it, by those for alone
+    (``only_for``); a tie is lost.
     """
 
     for_votes: int
@@ -29,6 +30,7 @@ class Tally:
     abstain_votes: int
     quorum: int | None
     voters: int
+    only_for: bool = False
 
     @property
     def total(self) -> int:
@@ -38,7 +40,7 @@ class Tally:
     @property
     def towards_quorum(self) -> int:
         """The votes that count towards the quorum."""
-        return self.for_votes + self.abstain_votes
+        return self.for_votes if self.only_for else self.for_votes + self.abstain_votes
 
     @property
     def quorum_reached(self) -> bool:
@@ -106,6 +108,7 @@ def tally(proposal: OnchainProposal) -> Tally:
         abstain_votes=int(proposal.abstain_votes),
         quorum=None if proposal.quorum is None else int(proposal.quorum),
         voters=proposal.votes.values("voter").distinct().count(),
+        only_for="quorum=bravo" in str(proposal.deployment.facts.get("counting", "")),
     )
 
 

@@ -77,6 +77,8 @@ SECURE_CSP = {
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+METRIC_SOURCES = [f"{floor}.metrics.families" for floor in FLOORS if floor != "proposals"]
+
 CELERY_BROKER_URL = broker_url()
 
 LOGGING = {

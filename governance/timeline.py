@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from governance.domain.lifecycle import CLOSED, ProposalState
@@ -42,17 +42,13 @@ def moments(proposal: OnchainProposal, events: Iterable[ProposalEvent]) -> tuple
 
 
 def _life(proposal: OnchainProposal, events: dict[str, list[ProposalEvent]]) -> Iterator[Moment]:
-    state, now = proposal.state, proposal.read_timestamp
+    state = proposal.state
     yield _from_event("Proposed", events.get("created"), otherwise="done")
-    yield Moment(label="Voting opens", phase=_clock(proposal.vote_start, now), timestamp=proposal.vote_start)
+    yield _voting("Voting opens", proposal, proposal.vote_start)
     for event in events.get("extended", ()):
         yield _moment("Voting extended: the quorum came late", event)
-    voting = state == ProposalState.ACTIVE
-    yield Moment(
-        label="Voting closes",
-        phase="now" if voting else _clock(proposal.vote_end, now),
-        timestamp=proposal.vote_end,
-    )
+    closes = _voting("Voting closes", proposal, proposal.vote_end)
+    yield replace(closes, phase="now") if state == ProposalState.ACTIVE else closes
     if state in CLOSED:
         yield _ending(proposal, events)
         return
@@ -73,6 +69,13 @@ def _ending(proposal: OnchainProposal, events: dict[str, list[ProposalEvent]]) -
     label = _ENDINGS[ProposalState(proposal.state)]
     found = events.get("canceled")
     return _moment(label, found[-1], phase="failed") if found else Moment(label=label, phase="failed")
+
+
+def _voting(label: str, proposal: OnchainProposal, at: int) -> Moment:
+    """Return a moment in the governor's clock, which counts seconds or blocks."""
+    if proposal.deployment.facts.get("clock") == "blocknumber":
+        return Moment(label=label, phase=_clock(at, proposal.read_block), block=at)
+    return Moment(label=label, phase=_clock(at, proposal.read_timestamp), timestamp=at)
 
 
 def _from_event(label: str, found: list[ProposalEvent] | None, *, otherwise: Phase) -> Moment:

@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
-from governance import audit, overview, panels, selectors
+from governance import completeness, metrics, overview, selectors
 from governance.navigation import navigation
 from governance.pages import page
+from governance.panels import executor as executor_panels
+from governance.panels import status as panels
 from governance.relay import is_paused
 from governance.services import supervisor
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from governance.models import RelayStep
 
 VERSION = "0.1.0"
+ROWS = 200  # newest rows of a list that grows without end
 
 
 def page_context(request: HttpRequest) -> dict[str, object]:
@@ -33,6 +36,7 @@ def page_context(request: HttpRequest) -> dict[str, object]:
         "navigation": navigation(match.url_name or "" if match else ""),
         "collected": SimpleLazyObject(overview.collected),
         "executor_paused": SimpleLazyObject(is_paused),
+        "incomplete": SimpleLazyObject(completeness.stopping),
     }
 
 
@@ -43,25 +47,39 @@ def executor(request: HttpRequest) -> HttpResponse:
     context = {
         "executor": selectors.executor(),
         "next_step": selectors.open_steps().first(),
-        "steps": panels.steps(steps, title=_title, link=_link),
-        "attempts": panels.attempts([attempt for step in steps for attempt in step.attempts.all()]),
-        "verifications": panels.verifications([entry for step in steps for entry in step.verifications.all()]),
+        "steps": executor_panels.steps(steps, title=_title, link=_link),
+        "attempts": executor_panels.attempts([attempt for step in steps for attempt in step.attempts.all()]),
+        "verifications": executor_panels.verifications([entry for step in steps for entry in step.verifications.all()]),
     }
     return page(request, "governance/executor.html", context)
 
 
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
-    """Show what runs, what is collected, and whether the audit log is intact."""
+    """Show what runs, what is collected and how that is proven, which nodes serve, and who did what."""
     running = [found for found in supervisor.statuses() if found.name != "web"]  # whoever reads this knows that it runs
     context = {
+        "paces": completeness.paces(),
+        "minutes": completeness.MINUTES,
         "services": panels.services(running),
-        "coverage": panels.coverage(overview.coverage()),
-        "reorgs": panels.reorgs(list(overview.reorgs()[:100])),
-        "audit": panels.audit(list(selectors.audit_entries()[:200])),
-        "audit_report": audit.verify(),
+        "coverage": panels.coverage(completeness.coverage()),
+        "gaps": panels.gaps(completeness.gaps()),
+        "overlaps": panels.overlaps(completeness.overlaps()),
+        "orphans": panels.orphans(completeness.orphans()),
+        "faults": panels.faults(list(completeness.open_incidents()[:ROWS])),
+        "past_faults": panels.past_faults(list(completeness.resolved_incidents()[:ROWS])),
+        "providers": panels.providers(completeness.providers()),
+        "reorgs": panels.reorgs(list(overview.reorgs()[:ROWS])),
+        "audit": panels.audit(list(selectors.audit_entries()[:ROWS])),
+        "audit_state": overview.audit_state(),
     }
     return page(request, "governance/status.html", context)
+
+
+@require_safe
+def measures(_request: HttpRequest) -> HttpResponse:
+    """Answer Prometheus: head lag, gaps, faults, nodes, rows and ages, read from the database at this moment."""
+    return HttpResponse(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
 
 
 @require_safe
@@ -84,6 +102,7 @@ def broken(request: HttpRequest) -> HttpResponse:
         "navigation": [],
         "collected": None,
         "executor_paused": False,
+        "incomplete": None,
     }
     context["text"] = "The fault is ours, not yours; the log of the web service says more."
     return render(request, "error.html", context, status=500)

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import pgtrigger
 from django.db import transaction
-from django.db.models import Sum
 
 from governance import audit
-from governance.bundles import approved_ids, governor_of
+from governance.bundles import approved_contents, governor_of
 from governance.chain.logs import covered_to, read_logs
-from governance.domain.lifecycle import PROPOSAL
-from governance.errors import StaleData
+from governance.domain.lifecycle import PROPOSAL, SETTLED
+from governance.errors import GapInData, StaleData
 from governance.governors.base import Cast, Changed, Created
 from governance.locks import hold
 from governance.models import OnchainProposal, ProposalEvent, Vote
+from governance.tallies import mismatches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from governance.chain.client import Client
     from governance.governors.base import GovernorEvent, ProposalFacts
@@ -57,9 +57,12 @@ class IndexReport:
         return not self.mismatches
 
 
+type Place = tuple[str, int, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One decoded log and where it is."""
+    """What a log says, or one part of it, and where the log is."""
 
     event: GovernorEvent
     block_number: int
@@ -68,9 +71,9 @@ class Entry:
     log_index: int
 
     @property
-    def place(self) -> tuple[str, int]:
-        """What makes the log unique on its chain."""
-        return self.tx_hash, self.log_index
+    def place(self) -> Place:
+        """What makes it unique on its chain: the log, and of a vote that was split the support."""
+        return self.tx_hash, self.log_index, self.event.support if isinstance(self.event, Cast) else 0
 
 
 def index(deployment: Deployment, *, client: Client) -> IndexReport:
@@ -83,6 +86,8 @@ def index(deployment: Deployment, *, client: Client) -> IndexReport:
     ------
     StaleData
         When nothing of this governor was collected yet.
+    GapInData
+        When it is watched from a block on that lies after the creation of one of its proposals.
     """
     last = covered_to(deployment)
     if last < deployment.first_block:
@@ -90,6 +95,7 @@ def index(deployment: Deployment, *, client: Client) -> IndexReport:
     with transaction.atomic():
         hold(f"index {deployment.pk}")
         entries = tuple(_entries(deployment, last=last))
+        _require_beginnings(deployment, entries)
         proposals = _proposals(deployment, entries, client=client, block=last)
         _replace_events(proposals, entries)
         added, removed = _replace_votes(proposals, entries, chain_id=deployment.chain_id)
@@ -99,7 +105,7 @@ def index(deployment: Deployment, *, client: Client) -> IndexReport:
         votes=Vote.objects.filter(proposal__deployment=deployment).count(),
         new_votes=added,
         removed_votes=removed,
-        mismatches=tuple(_mismatches(proposals.values())),
+        mismatches=tuple(mismatches(deployment)),
     )
 
 
@@ -108,13 +114,25 @@ def _entries(deployment: Deployment, *, last: int) -> Iterator[Entry]:
     first, addresses = deployment.first_block, [governor.address]
     for log in read_logs(deployment, first=first, last=last, topics=governor.topics, addresses=addresses):
         topics = [topic for topic in (log.topic0, log.topic1, log.topic2, log.topic3) if topic]
-        yield Entry(
-            event=governor.decode(topics, log.data),
-            block_number=log.block_number,
-            timestamp=log.timestamp,
-            tx_hash=f"0x{log.tx_hash.hex()}",
-            log_index=log.log_index,
-        )
+        for event in governor.decode(topics, log.data):
+            yield Entry(
+                event=event,
+                block_number=log.block_number,
+                timestamp=log.timestamp,
+                tx_hash=f"0x{log.tx_hash.hex()}",
+                log_index=log.log_index,
+            )
+
+
+def _require_beginnings(deployment: Deployment, entries: tuple[Entry, ...]) -> None:
+    made = {entry.event.proposal_id for entry in entries if isinstance(entry.event, Created)}
+    for entry in entries:
+        if entry.event.proposal_id not in made:
+            message = (
+                f"{deployment.name} is watched from block {deployment.first_block} on, but its proposal"
+                f" {entry.event.proposal_id} is older; watch it from its first block."
+            )
+            raise GapInData(message, slug=deployment.slug, proposal=entry.event.proposal_id)
 
 
 def _proposals(
@@ -124,13 +142,13 @@ def _proposals(
     known = {int(row.proposal_id): row for row in OnchainProposal.objects.filter(deployment=deployment)}
     made = {entry.event.proposal_id: entry for entry in entries if isinstance(entry.event, Created)}
     touched = _touched(deployment, entries)
-    ids = [key for key in made if key not in known or key in touched or known[key].state not in PROPOSAL.final]
+    ids = [key for key in made if key not in known or key in touched or known[key].state not in SETTLED]
     facts = governor_of(deployment).read(client, ids, block=block)
     timestamp = client.header(block).timestamp
-    approved = approved_ids(deployment)
+    approved = approved_contents(deployment)
     for key in ids:
         row = known.setdefault(key, OnchainProposal(deployment=deployment, proposal_id=key))
-        _describe(row, made[key], approved.get(key))
+        _describe(row, made[key], approved)
         _update(row, facts[key], block=block, timestamp=timestamp)
     _forget(deployment, set(known) - set(made))
     return {key: row for key, row in known.items() if key in made}
@@ -140,7 +158,7 @@ def _touched(deployment: Deployment, entries: tuple[Entry, ...]) -> set[int]:
     """Return the ids of proposals whose logs are not the ones that are stored."""
     now: dict[int, set[tuple[str, int]]] = defaultdict(set)
     for entry in entries:
-        now[entry.event.proposal_id].add(entry.place)
+        now[entry.event.proposal_id].add((entry.tx_hash, entry.log_index))
     before: dict[int, set[tuple[str, int]]] = defaultdict(set)
     for model in (ProposalEvent, Vote):
         rows = model.objects.filter(proposal__deployment=deployment)
@@ -149,7 +167,7 @@ def _touched(deployment: Deployment, entries: tuple[Entry, ...]) -> set[int]:
     return {key for key in now.keys() | before.keys() if now[key] != before[key]}
 
 
-def _describe(row: OnchainProposal, entry: Entry, bundle: BundleRecord | None) -> None:
+def _describe(row: OnchainProposal, entry: Entry, approved: Mapping[int | None, BundleRecord]) -> None:
     event = entry.event
     assert isinstance(event, Created)  # noqa: S101 - chosen by the caller
     row.proposer = event.proposer
@@ -160,12 +178,13 @@ def _describe(row: OnchainProposal, entry: Entry, bundle: BundleRecord | None) -
     row.vote_start = row.snapshot = event.vote_start
     row.created_block = entry.block_number
     row.tx_hash = entry.tx_hash
-    row.bundle = bundle
+    row.bundle = approved.get(event.content)
 
 
 def _update(row: OnchainProposal, facts: ProposalFacts, *, block: int, timestamp: int) -> None:
     before = row.state
     row.state = facts.state.value
+    row.vote_start = row.snapshot = row.vote_start if facts.vote_start is None else facts.vote_start
     row.vote_end = facts.vote_end
     row.eta = facts.eta
     row.quorum = facts.quorum
@@ -236,10 +255,11 @@ def _replace_votes(
 
 
 def _replace[Row: (ProposalEvent, Vote)](
-    model: type[Row], proposals: dict[int, OnchainProposal], wanted: dict[tuple[str, int], Row]
+    model: type[Row], proposals: dict[int, OnchainProposal], wanted: dict[Place, Row]
 ) -> tuple[int, int]:
     """Make the stored rows equal to ``wanted``; return how many were added and how many taken back."""
-    stored = {(row.tx_hash, row.log_index): row for row in model.objects.filter(proposal__in=list(proposals.values()))}
+    rows = model.objects.filter(proposal__in=list(proposals.values()))
+    stored = {(row.tx_hash, row.log_index, getattr(row, "support", 0)): row for row in rows}
     # The same transaction may come back in another block after a reorganisation: then the row is another one.
     same = {place for place, row in stored.items() if place in wanted and _equal(row, wanted[place])}
     gone = [row.pk for place, row in stored.items() if place not in same]
@@ -250,15 +270,3 @@ def _replace[Row: (ProposalEvent, Vote)](
 
 def _equal(stored: ProposalEvent | Vote, wanted: ProposalEvent | Vote) -> bool:
     return (stored.block_number, stored.timestamp) == (wanted.block_number, wanted.timestamp)
-
-
-def _mismatches(proposals: Iterable[OnchainProposal]) -> Iterator[str]:
-    found = list(proposals)
-    rows = (
-        Vote.objects.filter(proposal__in=found).values("proposal", "support").annotate(total=Sum("weight")).order_by()
-    )
-    sums = {(row["proposal"], row["support"]): int(row["total"]) for row in rows}
-    for proposal in found:
-        contract = (proposal.against_votes, proposal.for_votes, proposal.abstain_votes)
-        if tuple(int(part) for part in contract) != tuple(sums.get((proposal.pk, support), 0) for support in range(3)):
-            yield str(proposal.proposal_id)

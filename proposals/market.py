@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from django.db.models import Max
 
+from forecasting.history import require_derived
 from forecasting.models.history import AccountState, ParameterChange, Position, Price, Reserve, ReserveState, Snapshot
 from governance.errors import InputError
 from governance.protocols.base import Protocol, plugin
@@ -66,7 +67,10 @@ def read_market(reserve: Reserve, *, snapshot: Snapshot) -> Market:
     ------
     InputError
         If the snapshot is of another market.
+    GapInData
+        If the logs or facts up to its block are not complete.
     """
+    require_derived(snapshot.deployment, block=snapshot.block_number)
     state = ReserveState.objects.filter(snapshot=snapshot, reserve=reserve).first()
     if state is None:
         raise InputError(f"{reserve.symbol} is not in the snapshot of block {snapshot.block_number}.", field="reserve")
@@ -77,7 +81,7 @@ def read_market(reserve: Reserve, *, snapshot: Snapshot) -> Market:
     return Market(
         symbol=reserve.symbol,
         protocol=protocol,
-        current={spec.name: int(getattr(state, spec.name)) for spec in protocol.parameters},
+        current={spec.name: state.parameter(spec.name) for spec in protocol.parameters},
         supplied=-(-int(state.total_supply) // unit),
         borrowed=-(-int(state.total_debt) // unit),
         exposures=tuple(_exposures(state)),

@@ -8,7 +8,9 @@ from math import log, sqrt
 
 from forecasting.collect import snapshot
 from forecasting.core.realised import HOUR, grid
+from forecasting.history import require_derived
 from forecasting.models.history import Liquidation, Price, Reserve, Snapshot
+from forecasting.pruning import pin
 from governance.domain.units import BPS
 from governance.errors import InputError
 from governance.models import Block
@@ -59,6 +61,8 @@ def measure(reserve: Reserve, *, window: Window) -> Realised:
     ------
     InputError
         If the window is not over in the collected history.
+    GapInData
+        If the logs or facts up to the window's end are not complete.
     """
     deployment = reserve.deployment
     block = Block.objects.filter(chain=deployment.chain_id, timestamp__lte=window.end).order_by("-number").first()
@@ -71,7 +75,9 @@ def measure(reserve: Reserve, *, window: Window) -> Realised:
             end=window.end,
             collected=known,
         )
+    require_derived(deployment, block=block.number)
     book = snapshot(deployment, block=block.number)
+    pin(book)
     bad_debt, capacity = _book(book)
     covered, seized = _liquidations(reserve, window)
     return Realised(

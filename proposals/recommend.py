@@ -174,6 +174,7 @@ def _inputs(
                 "name": model.name,
                 "artifact_hash": model.artifact_hash,
                 "dataset_hash": model.dataset.hash,
+                "coverage_digest": model.dataset.coverage_digest,
                 "code_version": model.code_version,
                 "seed": model.seed,
             }

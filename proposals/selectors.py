@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from forecasting.models.history import Reserve, Snapshot
-from forecasting.selectors import latest_snapshot
+from forecasting.selectors import final_snapshot
 from governance.errors import InputError
 from governance.models import Deployment
 from proposals.models import Draft, EvidenceReport, Outcome, Policy, Recommendation
@@ -93,14 +93,15 @@ def find_reserve(symbol: str, *, market: str = "") -> Reserve:
 
 
 def newest_snapshot(deployment: Deployment) -> Snapshot:
-    """Return the newest snapshot of a market's book.
+    """Return the newest final snapshot of a market's book.
 
     Raises
     ------
     InputError
         If there is none yet.
     """
-    snapshot = latest_snapshot(deployment)
+    snapshot = final_snapshot(deployment)
     if snapshot is None:
-        raise InputError(f"{deployment.name} has no snapshot yet; run `manage.py collect`.", field="market")
+        message = f"{deployment.name} has no snapshot yet of a final block; run `manage.py collect`."
+        raise InputError(message, field="market", value=deployment.slug)
     return snapshot

@@ -44,14 +44,52 @@ class Reserve(models.Model):
 
 
 class Derivation(models.Model):
-    """How far a deployment's facts are derived from its raw logs, and after which reorganisation."""
+    """How far a deployment's facts are derived from its raw logs, and after which reorganisation.
+
+    ``final_block`` is the newest of these blocks that was final (setting ``FINALITY``) at that time, -1 for none: what
+    models may train on.
+    """
 
     deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, primary_key=True, related_name="derivation")
     block_number = models.BigIntegerField()
     reorg_id = models.BigIntegerField(default=0)  # 0: none was seen yet
+    final_block = models.BigIntegerField(default=-1)
 
     def __str__(self) -> str:
         return f"{self.deployment_id} up to block {self.block_number}"
+
+
+class Checkpoint(models.Model):
+    """What a ledger knew at the end of one block, so that the next book is rebuilt from there.
+
+    It says nothing that the logs do not say: a checkpoint that does not fit the collected chain, its coverage digest,
+    its own hash or the code that decodes logs is not used, and deleted.
+    """
+
+    class Kind(models.TextChoices):
+        """How much of the ledger it holds."""
+
+        BOOK = "book"  # everything
+        FACTS = "facts"  # listings, feeds, prices and parameters; no accounts
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="checkpoints")
+    kind = models.CharField(max_length=8, choices=Kind)
+    block_number = models.BigIntegerField()
+    block_hash = models.CharField(max_length=66)
+    coverage_digest = models.CharField(max_length=66)  # of the logs up to the block, as the coverage ledger has it
+    decoder = models.CharField(max_length=66)  # SHA-256 of the code that decodes logs and keeps ledgers
+    state = models.BinaryField()  # canonical JSON, compressed by zlib
+    state_hash = models.CharField(max_length=66)  # SHA-256 of the JSON
+
+    class Meta:
+        """What the database holds on to."""
+
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["deployment", "kind", "block_number"], name="checkpoint_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.deployment_id} at block {self.block_number}"
 
 
 class Price(models.Model):
@@ -134,7 +172,8 @@ class Liquidation(models.Model):
 class Snapshot(models.Model):
     """The whole book at the end of one block, as rebuilt from the logs up to it.
 
-    ``coverage_digest`` names the logs that it was built from; ``dataset_hash`` names its content.
+    ``coverage_digest`` names the logs that it was built from; ``dataset_hash`` names its content. A ``pinned`` snapshot
+    is cited (by a dataset, a recommendation, an outcome) and never pruned.
     """
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="snapshots")
@@ -143,6 +182,7 @@ class Snapshot(models.Model):
     timestamp = models.BigIntegerField()
     coverage_digest = models.CharField(max_length=66)
     dataset_hash = models.CharField(max_length=66)
+    pinned = models.BooleanField(default=False)
 
     class Meta:
         """What the database holds on to."""
@@ -156,8 +196,34 @@ class Snapshot(models.Model):
         return f"{self.deployment_id} at block {self.block_number}"
 
 
+class Reading(models.Model):
+    """What contracts said at one block of that which no log tells, such as prices that are only ever asked for.
+
+    ``words`` maps the name of a `Check` to its number in decimal digits. Kept, so that a book can be rebuilt without
+    the node, and pinned to the block's hash: another block of that number has readings of its own.
+    """
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="readings")
+    block_number = models.BigIntegerField()
+    block_hash = models.CharField(max_length=66)
+    words = models.JSONField()
+
+    class Meta:
+        """What the database holds on to."""
+
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["deployment", "block_number", "block_hash"], name="reading_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id} at block {self.block_number}"
+
+
 class ReserveState(models.Model):
-    """One reserve in a snapshot. Indexes and rates are rays; caps are whole tokens, 0 for none."""
+    """One reserve in a snapshot. Indexes and rates are rays; caps are whole tokens, 0 for none.
+
+    ``own`` holds, in decimal digits, what the protocol itself keeps in other units: its parameters and totals, exactly.
+    """
 
     snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="reserve_states")
     reserve = models.ForeignKey(Reserve, on_delete=models.CASCADE, related_name="states")
@@ -174,6 +240,7 @@ class ReserveState(models.Model):
     total_supply = integer()
     total_debt = integer()
     emode_category = models.PositiveSmallIntegerField(default=0)  # 0: none
+    own = models.JSONField(default=dict)
 
     class Meta:
         """What the database holds on to."""
@@ -183,6 +250,10 @@ class ReserveState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reserve_id} in snapshot {self.snapshot_id}"
+
+    def parameter(self, name: str) -> int:
+        """Return a risk parameter's value as on chain; KeyError for one that this reserve does not have."""
+        return int(self.own[name]) if self.own else int(getattr(self, name))
 
 
 class Position(models.Model):
@@ -207,7 +278,10 @@ class Position(models.Model):
 
 
 class AccountState(models.Model):
-    """One account in a snapshot: value in USD with 8 decimals, thresholds in basis points, health factor in wad."""
+    """One account in a snapshot: value in USD with 8 decimals, thresholds in basis points, health factor in wad.
+
+    ``own`` holds, in decimal digits, what the contract's own view functions say where that is more than this.
+    """
 
     snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="accounts")
     account = models.CharField(max_length=42)
@@ -217,6 +291,7 @@ class AccountState(models.Model):
     liquidation_threshold = models.PositiveIntegerField()
     health_factor = integer()  # 2**256 - 1 without debt
     emode_category = models.PositiveSmallIntegerField(default=0)  # 0: none
+    own = models.JSONField(default=dict)
 
     class Meta:
         """What the database holds on to."""

@@ -225,7 +225,7 @@ def parameter_changes(rows: Sequence[ParameterChange], reserve: Reserve) -> Tabl
 
 def parameters(state: ReserveState, recommended: Mapping[str, int]) -> Table:
     """Return the reserve's parameters now, and the ones that the latest recommendation names."""
-    rows = [(spec, int(getattr(state, spec.name)), recommended.get(spec.name)) for spec in specs(state.reserve)]
+    rows = [(spec, state.parameter(spec.name), recommended.get(spec.name)) for spec in specs(state.reserve)]
     return Table(
         slug="parameters",
         caption="Parameters now and recommended",

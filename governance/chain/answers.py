@@ -8,19 +8,21 @@ JSON-RPC 2.0 (batch answers may come in any order, ids tie them to their request
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import msgspec
 
-from governance.chain import reverts
-from governance.errors import CallReverted, ChainError, ChainUnavailable, DishonestAnswer
+from governance.chain import limits, reverts
+from governance.errors import CallReverted, ChainError, ChainUnavailable, DishonestAnswer, RangeTooLarge, RateLimited
 
-_LIMIT_EXCEEDED = -32005
 _SECRETIVE = re.compile(r"\w+://\S+|/[\w./-]{12,}|\b(?!0x)(?=[\w-]*\d)[\w-]{24,}")
 _EXECUTION_REVERTED = 3
 _OK = 200
+_TOO_LARGE = 413
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
 _HASH_LENGTH = 66
 
 
@@ -48,24 +50,45 @@ class Receipt:
     logs: tuple[Mapping[str, Any], ...]
 
 
+class _Item(msgspec.Struct):
+    id: int
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: Any = None
+
+
+_ITEMS = msgspec.json.Decoder(list[_Item])
+
+
 def parse(raw: bytes, *, status: int, host: str) -> Any:  # noqa: ANN401 - JSON is what it is
     """Return the JSON of an answer.
 
     Raises
     ------
     DishonestAnswer
-        When it is not JSON although the node says that all is well.
-    ChainUnavailable
-        When it is not JSON and the HTTP status says that something is wrong.
+        When it is not JSON although the node says that all is well; of the kind ``truncated`` when it began as JSON.
+    ChainUnavailable, RangeTooLarge
+        What the HTTP status says, or the words that came with it.
     """
     try:
-        return msgspec.json.decode(raw)
+        answer = msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
         if status != _OK:
-            raise ChainUnavailable(f"The node at {host} answered HTTP {status}.", host=host, status=status) from error
-        raise DishonestAnswer(
-            f"What answers at {host} is no EVM node: its answer is not JSON. Correct RPC_URLS.", host=host
-        ) from error
+            raise _failed(status, host) from error
+        raise not_json(raw, host) from error
+    if status == _TOO_MANY_REQUESTS:
+        raise _failed(status, host)
+    if status == _TOO_LARGE or status >= _SERVER_ERROR:
+        raise _worded(answer) or _failed(status, host)
+    return answer
+
+
+def not_json(raw: bytes, host: str) -> DishonestAnswer:
+    """Return what an answer that is no JSON is, although the node says that all is well."""
+    if raw[:64].lstrip()[:1] in {b"{", b"["}:
+        return DishonestAnswer(f"The answer of the node at {host} is cut off or damaged.", host=host, kind="truncated")
+    return DishonestAnswer(
+        f"What answers at {host} is no EVM node: its answer is not JSON. Correct RPC_URLS.", host=host
+    )
 
 
 def result(answer: object, *, number: int, method: str) -> Any:  # noqa: ANN401 - JSON is what it is
@@ -90,13 +113,38 @@ def result(answer: object, *, number: int, method: str) -> Any:  # noqa: ANN401 
 def results(answer: object, *, methods: list[str]) -> list[Any]:
     """Return a batch's results in the order of its requests; raises what `result` does, for the first that failed."""
     if isinstance(answer, dict) and "error" in answer:
-        _refuse(answer["error"], "batch")
+        _refuse(answer["error"], limits.BATCH)
     if not isinstance(answer, list):
         nonsense("batch", answer)
     found = {item.get("id"): item for item in answer if isinstance(item, dict)}
     if len(answer) != len(methods) or set(found) != set(range(len(methods))):
         raise DishonestAnswer(f"The node gave {len(answer)} answers to {len(methods)} requests, or others' answers.")
     return [result(found[number], number=number, method=method) for number, method in enumerate(methods)]
+
+
+def whole(raw: bytes, requests: Sequence[tuple[str, Sequence[object]]], host: str) -> None:
+    """Check that a batch's undecoded answer has no refusal in it, and every block that was asked for by its number.
+
+    Raises
+    ------
+    ChainError
+        What the first refusal says; with the fact ``kind`` = ``lagging`` when the node does not hold a block.
+    DishonestAnswer
+        When it is no batch's answer.
+    """
+    try:
+        items = _ITEMS.decode(raw)
+    except msgspec.DecodeError as error:
+        raise not_json(raw, host) from error
+    asked = dict(enumerate(requests))
+    for item in items:
+        if item.error is not None:
+            _refuse(item.error, asked.get(item.id, (limits.BATCH,))[0])
+    null = (asked[item.id] for item in items if item.id in asked and bytes(item.result) == b"null")
+    missing = [int(str(params[0]), 16) for method, params in null if method == "eth_getBlockByNumber"]
+    if missing:
+        block = min(missing)
+        raise ChainError(f"The node does not hold block {block} (yet).", block=block, kind="lagging")
 
 
 def quantity(value: object, what: str) -> int:
@@ -177,13 +225,34 @@ def _refuse(error: object, method: str) -> NoReturn:
     if not isinstance(error, dict):
         nonsense(method, error)
     code, said = error.get("code"), _quotable(str(error.get("message", "")))
-    if code == _LIMIT_EXCEEDED:
-        raise ChainUnavailable(f"The node asks to slow down: {said}.", method=method)
     if code == _EXECUTION_REVERTED or "revert" in said.lower():
         raw = _revert_data(error.get("data"))
         why = reverts.reason(raw) if raw else reverts.explain(said.rpartition(": ")[2] or said)
         raise CallReverted(f"The contract refused: {why}.", method=method, reason=why, data=f"0x{raw.hex()}")
+    limit = limits.recognise(said, code=code, method=method, more=str(error.get("data", ""))[:500])
+    if limit is not None:
+        limit.facts.update(method=method, rpc_code=code, rpc_message=said)
+        raise limit
     raise ChainError(f"The node refused {method}: {said}.", method=method, rpc_code=code, rpc_message=said)
+
+
+def _failed(status: int, host: str) -> ChainError:
+    said = f"The node at {host} answered HTTP {status}."
+    if status == _TOO_LARGE:
+        return RangeTooLarge(said, host=host, status=status, hint=0)
+    family = RateLimited if status == _TOO_MANY_REQUESTS else ChainUnavailable
+    return family(said, host=host, status=status, retry_after=0)
+
+
+def _worded(answer: object) -> ChainError | None:
+    """Return the limit that the words of a failed request name, if they do: they say more than its HTTP status."""
+    item = answer[0] if isinstance(answer, list) and answer else answer
+    error = item.get("error") if isinstance(item, dict) else None
+    if not isinstance(error, dict):
+        return None
+    said = _quotable(str(error.get("message", "")))
+    found = limits.recognise(said, code=error.get("code"), method=limits.BATCH, more=str(error.get("data", ""))[:500])
+    return found if isinstance(found, RangeTooLarge) else None
 
 
 def _quotable(said: str) -> str:

@@ -20,7 +20,12 @@ _SIGNATURE = "aggregate3((address,bool,bytes)[])"
 
 
 def aggregate(
-    client: Client, calls: Sequence[Call], *, address: str = CANONICAL, block: int | None = None, chunk: int = CHUNK
+    client: Client,
+    calls: Sequence[Call],
+    *,
+    address: str = CANONICAL,
+    block: int | str | None = None,
+    chunk: int = CHUNK,
 ) -> list[bytes]:
     """Return what each of ``calls`` answers at ``block`` (None: the newest), in order.
 

@@ -3,9 +3,10 @@
 Nodes lose logs silently: a lagging backend answers ``[]``, a pruned one a part. What is checked here:
 
 1. headers and logs come in one batch, so from one backend, and every header of the range must be there;
-2. each header's parent is the header before it;
+2. each header's parent is the header before it, and time does not run backwards;
 3. each log lies in the range, carries the hash of its block's header, and is of an address that was asked for;
-4. a block whose bloom filter may hold one of our addresses, but which gave no log of it, is asked again by its hash.
+4. a block whose bloom filter may hold one of our addresses, but which gave no log of it, is asked again by its hash;
+5. of a sample of the blocks, all receipts are compared (`governance.chain.proofs`).
 
 References
 ----------
@@ -15,74 +16,89 @@ Execution API ``eth_getLogs``; Ethereum yellow paper 4.3.1 (the bloom filter: th
 from __future__ import annotations
 
 import re
-from collections import Counter
+import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from governance.chain import abi, answers
+from governance.chain import abi, answers, proofs
+from governance.chain.encoding import RawHeader, RawLog, header_rows, log_rows
+from governance.env import env
 from governance.errors import ChainError, DishonestAnswer
+from governance.models import Coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from governance.chain.client import Client, Request
+    from governance.chain.proofs import Proven
 
 MOST_ASKED_AGAIN = 128
 """Blocks of one range that are asked again. More are in doubt where blooms are too full to prove anything, as on busy
 main networks."""
 
+MOST_PROVEN = 16
+"""Blocks of one range whose receipts are looked at because their blooms and their logs do not fit together."""
+
 _HEADER_SHAPE = re.compile(r"0x[0-9a-f]{64},0x[0-9a-f]{64}")
-_LOG_SHAPE = re.compile(r"0x[0-9a-f]{64},0x[0-9a-f]*(?:,0x[0-9a-f]{64}){0,4}")
+_READING = threading.Lock()
+"""Only one thread reads an answer at a time: they would not be faster together, but need the memory of all."""
 
 
-class RawHeader(msgspec.Struct, rename="camel", gc=False):
-    """A header as the node gives it."""
-
-    number: str
-    hash: str
-    parent_hash: str
-    timestamp: str
-    logs_bloom: str
-
-
-class RawLog(msgspec.Struct, rename="camel", gc=False):
-    """A log as the node gives it."""
-
-    block_number: str
-    log_index: str
-    block_hash: str
-    transaction_hash: str
-    address: str
-    topics: list[str]
-    data: str
-    removed: bool = False
-
-
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, gc=False):
     id: int
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: list[RawLog] | RawHeader | None = None
     error: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """Headers in order, logs in order with their block number and index, and whether blooms prove completeness."""
+    """A range of blocks as it goes into the database.
 
-    headers: tuple[RawHeader, ...]
-    logs: tuple[tuple[int, int, RawLog], ...]
-    bloom_proven: bool
+    Attributes
+    ----------
+    first, last : int
+        Its blocks.
+    first_parent, last_hash : str
+        What it links to, ``0x…``.
+    headers, logs : bytes
+        Rows in COPY's binary format (`governance.chain.encoding`).
+    n_logs : int
+        How many logs.
+    content : bytes
+        Sum of the hashes of the blocks' logs (`governance.domain.lattice`).
+    proof : str
+        How a silently empty answer was ruled out (`Coverage.Proof`).
+    sampled : int
+        Blocks that were compared with a stronger source.
+    size, seconds : int, float
+        Bytes of the node's answer, and how long it took.
+    provider : str
+        Whose answer it is.
+    """
+
+    first: int
+    last: int
+    first_parent: str
+    last_hash: str
+    headers: bytes
+    logs: bytes
+    n_logs: int
+    content: bytes
+    proof: str
+    sampled: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    provider: str = ""
 
 
 _ANSWERS = msgspec.json.Decoder(list[_Answer])
-_LOGS = msgspec.json.Decoder(list[RawLog])
-_HEADER = msgspec.json.Decoder(RawHeader | None)
 
 
-def fetch(client: Client, addresses: Sequence[str], *, first: int, last: int) -> Range:
+def fetch(client: Client, addresses: Sequence[str], *, chain_id: int, first: int, last: int) -> Range:
     """Return the blocks from ``first`` to ``last`` with the logs of ``addresses``.
 
     Raises
@@ -95,77 +111,119 @@ def fetch(client: Client, addresses: Sequence[str], *, first: int, last: int) ->
     wanted = [address.lower() for address in addresses]
     question: Request = ("eth_getLogs", [{"fromBlock": hex(first), "toBlock": hex(last), "address": wanted}])
     blocks: list[Request] = [("eth_getBlockByNumber", [hex(n), False]) for n in range(first, last + 1)]
-    found = _batch(client, [question, *blocks])
-    headers = _linked([_decode(_HEADER, raw) for raw in found[1:]], first)
-    logs = _placed(_decode(_LOGS, found[0]), headers, wanted)
-    return Range(headers=headers, logs=logs, bloom_proven=_proven(client, wanted, headers, logs))
+    asked = [question, *blocks]
+    began = time.perf_counter()
+    found, size = _read(client, asked)
+    seconds = time.perf_counter() - began
+    host = client.host
+    with _answer_of(host):
+        with _READING:
+            headers = _linked(found[1:], first)
+            logs = log_rows(chain_id, _logs(found[0]), headers, wanted)
+            doubtful = _doubtful(wanted, headers, logs.seen)
+        bloom = _proven(client, wanted, doubtful, logs.counts)
+        in_doubt = frozenset(doubtful if len(doubtful) <= MOST_PROVEN else ())
+        sampled = proofs.sample(headers, env().proof_sample, in_doubt=in_doubt)
+        proven = proofs.compare(client, sampled, _logs(found[0]), chain_id=chain_id, wanted=wanted, host=host)
+        return Range(
+            first=first,
+            last=last,
+            first_parent=headers[0].parent_hash,
+            last_hash=headers[-1].hash,
+            headers=header_rows(chain_id, headers),
+            logs=logs.rows,
+            n_logs=logs.n_logs,
+            content=logs.content,
+            proof=_proof(bloom, proven, blocks=len(headers)),
+            sampled=proven.blocks,
+            size=size,
+            seconds=seconds,
+            provider=host,
+        )
 
 
-def _batch(client: Client, requests: Sequence[Request]) -> list[msgspec.Raw]:
-    answered: list[_Answer] = _decode(_ANSWERS, client.batch_raw(requests))
-    if sorted(answer.id for answer in answered) != list(range(len(requests))):
-        raise DishonestAnswer("The node's batch answer has other ids than were asked for.", host=client.host)
-    by_id = {answer.id: answer for answer in answered}
-    for number, (method, _) in enumerate(requests):
-        if by_id[number].error is not None:
-            answers.result({"id": number, "error": by_id[number].error}, number=number, method=method)
-    return [by_id[number].result for number in range(len(requests))]
-
-
-def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - typed by the decoder
+@contextmanager
+def _answer_of(host: str) -> Iterator[None]:
+    """Let the node that gave the range answer for what is wrong with it, whoever was asked since."""
     try:
-        return decoder.decode(raw)
+        yield
+    except DishonestAnswer as error:
+        error.facts.setdefault("host", host)
+        raise
+
+
+def _proof(bloom: bool, proven: Proven, *, blocks: int) -> str:  # noqa: FBT001 - one of two answers
+    """Return the strongest way in which every block of the range was proven complete."""
+    if proven.blocks == blocks and proven.rooted:
+        return Coverage.Proof.RECEIPTS
+    if proven.blocks == blocks and proven.second:
+        return Coverage.Proof.SECOND
+    return Coverage.Proof.BLOOM if bloom else Coverage.Proof.LINKED
+
+
+def _read(client: Client, asked: Sequence[Request]) -> tuple[list[Any], int]:
+    """Return the results of a batch in the order of its requests, and the bytes of the answer."""
+    found: list[Any] = []
+
+    def read(raw: bytes) -> None:
+        with _READING:
+            found[:] = _results(raw, asked)
+
+    return found, len(client.batch_raw(asked, read=read))
+
+
+def _results(raw: bytes, asked: Sequence[Request]) -> list[Any]:
+    """Return the results of a batch in the order of its requests; raises what the node's refusals say."""
+    try:
+        answered = _ANSWERS.decode(raw)
     except msgspec.DecodeError as error:
         message = f"The node's answer does not have the shape of logs and headers: {error}."
-        raise DishonestAnswer(message) from error
+        raise DishonestAnswer(message, kind="truncated") from error
+    answered.sort(key=_id)
+    if [answer.id for answer in answered] != list(range(len(asked))):
+        message = "The node's batch answer has other ids than were asked for."
+        raise DishonestAnswer(message, kind="truncated")
+    for number, answer in enumerate(answered):
+        if answer.error is not None:
+            answers.result({"id": number, "error": answer.error}, number=number, method=asked[number][0])
+        if answer.result is None:
+            raise _missing(*asked[number])
+    return [answer.result for answer in answered]
 
 
-def _linked(found: Sequence[RawHeader | None], first: int) -> tuple[RawHeader, ...]:
+def _missing(method: str, params: Sequence[object]) -> ChainError:
+    """Return the error that a node has nothing to say on what was asked."""
+    if method == "eth_getBlockByNumber":
+        block = int(str(params[0]), 16)
+        return ChainError(f"The node does not hold block {block} (yet).", block=block, kind="lagging")
+    return DishonestAnswer(f"The node answers {method} with nothing.", method=method, kind="truncated")
+
+
+def _id(answer: _Answer) -> int:
+    return answer.id
+
+
+def _logs(found: object) -> list[RawLog]:
+    if not isinstance(found, list):
+        answers.nonsense("eth_getLogs", found)
+    return found
+
+
+def _linked(found: Sequence[object], first: int) -> list[RawHeader]:
     headers: list[RawHeader] = []
+    parent, before = "", 0
     for number, header in enumerate(found, start=first):
-        if header is None:
-            message = f"The node does not hold block {number} (yet)."
-            raise ChainError(message, block=number)
-        shape = _HEADER_SHAPE.fullmatch(f"{header.hash},{header.parent_hash}")
-        if shape is None or _number(header.number) != number:
-            message = f"Block {number}'s header is malformed or another block's."
-            raise DishonestAnswer(message, block=number)
-        if headers and header.parent_hash != headers[-1].hash:
+        if not isinstance(header, RawHeader) or _HEADER_SHAPE.fullmatch(f"{header.hash},{header.parent_hash}") is None:
+            raise DishonestAnswer(f"Block {number}'s header is malformed.", block=number, kind="truncated")
+        if answers.quantity(header.number, "a block number") != number:
+            raise DishonestAnswer(f"Block {number}'s header is another block's.", block=number, kind="unlinked")
+        time = answers.quantity(header.timestamp, "a block's time")
+        if time < before or (parent and header.parent_hash != parent):
             message = f"Block {number} does not follow the block {number - 1} that the same answer gave."
-            raise DishonestAnswer(message, block=number)
+            raise DishonestAnswer(message, block=number, kind="unlinked")
         headers.append(header)
-    return tuple(headers)
-
-
-def _placed(
-    found: Iterable[RawLog], headers: Sequence[RawHeader], wanted: Sequence[str]
-) -> tuple[tuple[int, int, RawLog], ...]:
-    first = _number(headers[0].number)
-    hashes = [header.hash for header in headers]
-    known = frozenset(wanted)
-    placed = []
-    for log in found:
-        number = _number(log.block_number)
-        at = number - first
-        if not 0 <= at < len(hashes) or log.block_hash != hashes[at] or log.removed or log.address not in known:
-            message = f"A log of block {number} is outside of the range, of another address, or of an orphaned block."
-            raise DishonestAnswer(message, block=number)
-        # What fits the shape is lower-case hexadecimal, and goes into the database's bulk format as it is.
-        shape = _LOG_SHAPE.fullmatch(",".join((log.transaction_hash, log.data, *log.topics)))
-        if shape is None or len(log.data) % 2:
-            message = f"A log of block {number} is malformed."
-            raise DishonestAnswer(message, block=number)
-        placed.append((number, _number(log.log_index), log))
-    placed.sort(key=itemgetter(0, 1))
-    for before, after in pairwise(placed):
-        if before[:2] == after[:2]:
-            message = f"Log {after[1]} of block {after[0]} was given twice."
-            raise DishonestAnswer(message, block=after[0])
-    return tuple(placed)
-
-
-def _number(text: str) -> int:
-    return answers.quantity(text, "a block or log number")
+        parent, before = header.hash, time
+    return headers
 
 
 def bloom_mask(value: bytes) -> int:
@@ -174,34 +232,28 @@ def bloom_mask(value: bytes) -> int:
     return sum({1 << (int.from_bytes(digest[at : at + 2], "big") & 2047) for at in (0, 2, 4)})
 
 
-def _proven(
-    client: Client, wanted: Sequence[str], headers: Sequence[RawHeader], logs: Sequence[tuple[int, int, RawLog]]
-) -> bool:
+def _doubtful(wanted: Sequence[str], headers: Sequence[RawHeader], seen: set[tuple[str, str]]) -> list[str]:
+    """Return the hashes of the blocks whose bloom may hold an address that gave no log."""
+    masks = {address: bloom_mask(bytes.fromhex(address[2:])) for address in wanted}
+    found = []
+    for header in headers:
+        bloom = answers.quantity(header.logs_bloom, "a block's bloom")
+        if any(bloom & mask == mask and (header.hash, address) not in seen for address, mask in masks.items()):
+            found.append(header.hash)
+    return found
+
+
+def _proven(client: Client, wanted: Sequence[str], doubtful: Sequence[str], held: Mapping[str, int]) -> bool:
     """Return whether blooms show that no block's logs are missing; blocks in doubt are asked again by their hash.
 
     Of very many in doubt a sample is asked, which finds an empty answer, but proves nothing.
     """
-    doubtful = _doubtful(wanted, headers, logs)
     sample = doubtful[:: -(-len(doubtful) // MOST_ASKED_AGAIN) or 1]
-    held = Counter(log.block_hash for _, _, log in logs)
     asked: list[Request] = [("eth_getLogs", [{"blockHash": block, "address": list(wanted)}]) for block in sample]
-    again = _batch(client, asked) if asked else []
-    for block, raw in zip(sample, again, strict=True):
-        if len(_decode(_LOGS, raw)) != held[block]:
-            message = f"The node gave {held[block]} logs of block {block} for a range, and another number for its hash."
-            raise DishonestAnswer(message, block_hash=block)
+    again = _read(client, asked)[0] if asked else []
+    for block, found in zip(sample, again, strict=True):
+        if len(_logs(found)) != held.get(block, 0):
+            said = held.get(block, 0)
+            message = f"The node gave {said} logs of block {block} for a range, and another number for its hash."
+            raise DishonestAnswer(message, block_hash=block, kind="missing-logs")
     return len(sample) == len(doubtful)
-
-
-def _doubtful(
-    wanted: Sequence[str], headers: Sequence[RawHeader], logs: Sequence[tuple[int, int, RawLog]]
-) -> list[str]:
-    """Return the hashes of the blocks whose bloom may hold an address that gave no log."""
-    masks = {address: bloom_mask(bytes.fromhex(address[2:])) for address in wanted}
-    seen = {(log.block_hash, log.address) for _, _, log in logs}
-    found = []
-    for header in headers:
-        bloom = _number(header.logs_bloom)
-        if any(bloom & mask == mask and (header.hash, address) not in seen for address, mask in masks.items()):
-            found.append(header.hash)
-    return found

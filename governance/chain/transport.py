@@ -9,13 +9,25 @@ import base64
 import http.client
 import os
 import threading
+import time
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from governance.errors import ChainUnavailable, InputError
+from governance.errors import ChainUnavailable, InputError, RangeTooLarge
 
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
+LARGEST_ANSWER = 64 * 1024 * 1024
+"""Bytes of one answer. A node that sends more is cut off: it must not fill our memory."""
+
+_PIECE = 256 * 1024  # bytes that one read takes at most
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "breakwater"}
+
+
+class Reply(NamedTuple):
+    """An HTTP answer: status, body, and the seconds that its ``Retry-After`` asks to wait (0: it has none)."""
+
+    status: int
+    body: bytes
+    retry_after: float
 
 
 class Endpoint:
@@ -26,7 +38,7 @@ class Endpoint:
     url : str
         ``http://`` or ``https://`` address.
     timeout : float
-        Seconds that connecting, and each wait for bytes, may take.
+        Seconds that connecting, and the whole of an answer, may take.
 
     Raises
     ------
@@ -58,45 +70,65 @@ class Endpoint:
         """Close this thread's connection: most clients live for one command, and nobody closes them."""
         self.close()
 
-    def post(self, body: bytes) -> tuple[int, bytes]:
-        """Send ``body`` and return the answer's status and body.
+    def post(self, body: bytes, *, patience: float | None = None) -> Reply:
+        """Send ``body`` and return the answer, whatever its status, within ``patience`` seconds if that is shorter.
 
         Raises
         ------
         ChainUnavailable
-            When there is no answer, or the node says that it is too busy or broken.
+            When there is no answer, or not all of it; the fact ``timed_out`` says whether it took too long.
+        RangeTooLarge
+            When the answer is longer than `LARGEST_ANSWER`.
         """
+        timeout = min(patience or self._timeout, self._timeout)
         connection, reused = self._connection()
         try:
-            status, answer = self._exchange(connection, body)
+            return self._exchange(connection, body, timeout)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
             if not reused:
                 raise self._unavailable(error) from error
-            status, answer = self._again(body)  # the node closed a connection that had been idle
+            return self._again(body, timeout)  # the node closed a connection that had been idle
         except (OSError, http.client.HTTPException) as error:
-            self.close()
             raise self._unavailable(error) from error
-        if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
-            raise ChainUnavailable(f"The node at {self.host} answered HTTP {status}.", host=self.host, status=status)
-        return status, answer
 
     def close(self) -> None:
         """Close this thread's connection."""
         self._local.line = None
 
-    def _again(self, body: bytes) -> tuple[int, bytes]:
+    def _again(self, body: bytes, timeout: float) -> Reply:
         self.close()
         connection, _ = self._connection()
         try:
-            return self._exchange(connection, body)
+            return self._exchange(connection, body, timeout)
         except (OSError, http.client.HTTPException) as error:
-            self.close()
             raise self._unavailable(error) from error
 
-    def _exchange(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bytes]:
+    def _exchange(self, connection: http.client.HTTPConnection, body: bytes, timeout: float) -> Reply:
+        deadline = time.monotonic() + timeout
+        connection.timeout = timeout
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout)
         connection.request("POST", self._path, body, self._headers)
         response = connection.getresponse()
-        return response.status, response.read()
+        answer = self._read(response, deadline)
+        return Reply(response.status, answer, _seconds(response.headers.get("Retry-After", "")))
+
+    def _read(self, response: http.client.HTTPResponse, deadline: float) -> bytes:
+        """Return the body, read in pieces, so that neither a huge nor an endlessly dripping one holds us."""
+        pieces: list[bytes] = []
+        size = 0
+        while piece := response.read1(_PIECE):
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST_ANSWER or (response.length or 0) > LARGEST_ANSWER:
+                self.close()
+                limit = LARGEST_ANSWER // 1024**2
+                raise RangeTooLarge(f"The node at {self.host} answers with more than {limit} MiB.", hint=0)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
         """Return this thread's connection and whether it was used before; a forked child opens its own."""
@@ -108,9 +140,13 @@ class Endpoint:
         return self._local.line.connection, False
 
     def _unavailable(self, error: Exception) -> ChainUnavailable:
-        why = "did not answer in time" if isinstance(error, TimeoutError) else f"cannot be reached ({_reason(error)})"
+        self.close()
+        late = isinstance(error, TimeoutError)
+        why = "did not answer in time" if late else f"cannot be reached ({_reason(error)})"
         return ChainUnavailable(
-            f"The node at {self.host} {why}; start it (`manage.py services start`) or correct RPC_URLS.", host=self.host
+            f"The node at {self.host} {why}; start it (`manage.py services start`) or correct RPC_URLS.",
+            host=self.host,
+            timed_out=late,
         )
 
 
@@ -127,3 +163,8 @@ class _Line:
 
 def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__).lower()
+
+
+def _seconds(retry_after: str) -> float:
+    """Return the seconds of a ``Retry-After`` header; a date, which nodes do not send, counts as none."""
+    return min(float(retry_after), 86_400.0) if retry_after.replace(".", "", 1).isdecimal() else 0.0

@@ -31,11 +31,25 @@ class FeedChosen(NamedTuple):
     feed: str
 
 
+class FeedRouted(NamedTuple):
+    """A feed passes on what ``aggregator`` publishes, from ``since`` (unix seconds) on; 0 for ever."""
+
+    feed: str
+    aggregator: str
+    since: int
+
+
 class PricePublished(NamedTuple):
-    """A feed has a new answer."""
+    """A feed, or the aggregator behind one, has a new answer."""
 
     feed: str
     price: int
+
+
+class VersionReached(NamedTuple):
+    """The market counts by the rules of this version from now on (see `governance.domain.rules`)."""
+
+    version: str
 
 
 class ParameterSet(NamedTuple):
@@ -44,6 +58,21 @@ class ParameterSet(NamedTuple):
     asset: str
     parameter: str
     value: int
+
+
+class TermSet(NamedTuple):
+    """A condition of a reserve (by a name of `governance.domain.market.TERMS`) has this value from now on."""
+
+    asset: str
+    term: str
+    value: int
+
+
+class DeficitChanged(NamedTuple):
+    """Bad debt of the reserve grew by ``amount``, in the token's smallest unit (below zero: was covered)."""
+
+    asset: str
+    amount: int
 
 
 class InterestAccrued(NamedTuple):
@@ -117,6 +146,22 @@ class EModeAssigned(NamedTuple):
     category: int
 
 
+class EModeListed(NamedTuple):
+    """An asset has, or has not, a role (by a name of `governance.domain.market.ROLES`) in an efficiency mode."""
+
+    asset: str
+    category: int
+    role: str
+    enabled: bool
+
+
+class EModeIsolated(NamedTuple):
+    """Only an efficiency mode's own collateral gives borrowing power inside of it, or any does."""
+
+    category: int
+    isolated: bool
+
+
 class Liquidated(NamedTuple):
     """Somebody repaid another's debt and took collateral for it."""
 
@@ -132,8 +177,12 @@ Event = (
     ReserveListed
     | ReserveDelisted
     | FeedChosen
+    | FeedRouted
     | PricePublished
+    | VersionReached
     | ParameterSet
+    | TermSet
+    | DeficitChanged
     | InterestAccrued
     | BalanceChanged
     | BalanceMoved
@@ -142,5 +191,7 @@ Event = (
     | EModeChosen
     | EModeDefined
     | EModeAssigned
+    | EModeListed
+    | EModeIsolated
     | Liquidated
 )

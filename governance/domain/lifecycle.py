@@ -11,7 +11,7 @@ thing itself takes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +29,33 @@ class ProposalState(StrEnum):
     QUEUED = "queued"
     EXPIRED = "expired"
     EXECUTED = "executed"
+
+
+class AaveState(IntEnum):
+    """States of a proposal of Aave Governance v3, as ``IGovernanceCore.State`` numbers them."""
+
+    NULL = 0
+    CREATED = 1
+    ACTIVE = 2
+    QUEUED = 3
+    EXECUTED = 4
+    FAILED = 5
+    CANCELLED = 6
+    EXPIRED = 7
+
+
+class PayloadState(IntEnum):
+    """States of a payload of Aave Governance v3, as ``IPayloadsControllerCore.PayloadState`` numbers them.
+
+    A proposal that is executed has only *sent* its payloads: each of them waits and is executed on its own chain.
+    """
+
+    NONE = 0
+    CREATED = 1
+    QUEUED = 2
+    EXECUTED = 3
+    CANCELLED = 4
+    EXPIRED = 5
 
 
 class Step(StrEnum):
@@ -112,16 +139,52 @@ class Machine:
         return found - {state}
 
 
+# Governor Bravo's proposer and a guardian may cancel even what is defeated or expired; and Aave's proposals expire in
+# whatever state they are 30 days after they were made.
 PROPOSAL = Machine(
     {
-        ProposalState.PENDING: (ProposalState.ACTIVE, ProposalState.CANCELED),
-        ProposalState.ACTIVE: (ProposalState.SUCCEEDED, ProposalState.DEFEATED, ProposalState.CANCELED),
+        ProposalState.PENDING: (ProposalState.ACTIVE, ProposalState.CANCELED, ProposalState.EXPIRED),
+        ProposalState.ACTIVE: (
+            ProposalState.SUCCEEDED,
+            ProposalState.DEFEATED,
+            ProposalState.CANCELED,
+            ProposalState.EXPIRED,
+        ),
         ProposalState.SUCCEEDED: (ProposalState.QUEUED, ProposalState.EXECUTED, ProposalState.CANCELED),
         ProposalState.QUEUED: (ProposalState.EXECUTED, ProposalState.CANCELED, ProposalState.EXPIRED),
         ProposalState.CANCELED: (),
-        ProposalState.DEFEATED: (),
-        ProposalState.EXPIRED: (),
+        ProposalState.DEFEATED: (ProposalState.CANCELED,),
+        ProposalState.EXPIRED: (ProposalState.CANCELED,),
         ProposalState.EXECUTED: (),
+    }
+)
+
+AAVE_PROPOSAL = Machine(
+    {
+        AaveState.NULL.name: (AaveState.CREATED.name,),
+        AaveState.CREATED.name: (AaveState.ACTIVE.name, AaveState.CANCELLED.name, AaveState.EXPIRED.name),
+        AaveState.ACTIVE.name: (
+            AaveState.QUEUED.name,
+            AaveState.FAILED.name,
+            AaveState.CANCELLED.name,
+            AaveState.EXPIRED.name,
+        ),
+        AaveState.QUEUED.name: (AaveState.EXECUTED.name, AaveState.CANCELLED.name, AaveState.EXPIRED.name),
+        AaveState.EXECUTED.name: (),
+        AaveState.FAILED.name: (),
+        AaveState.CANCELLED.name: (),
+        AaveState.EXPIRED.name: (),
+    }
+)
+
+PAYLOAD = Machine(
+    {
+        PayloadState.NONE.name: (PayloadState.CREATED.name,),
+        PayloadState.CREATED.name: (PayloadState.QUEUED.name, PayloadState.CANCELLED.name, PayloadState.EXPIRED.name),
+        PayloadState.QUEUED.name: (PayloadState.EXECUTED.name, PayloadState.CANCELLED.name, PayloadState.EXPIRED.name),
+        PayloadState.EXECUTED.name: (),
+        PayloadState.CANCELLED.name: (),
+        PayloadState.EXPIRED.name: (),
     }
 )
 
@@ -153,3 +216,4 @@ ATTEMPT = Machine(
 
 UNSETTLED = (AttemptStatus.PREPARED, AttemptStatus.SENT)
 CLOSED = (ProposalState.CANCELED, ProposalState.DEFEATED, ProposalState.EXPIRED)  # never to be relayed any more
+SETTLED = frozenset({*CLOSED, ProposalState.EXECUTED})  # time alone changes nothing any more

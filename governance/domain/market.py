@@ -3,20 +3,45 @@
 References
 ----------
 Aave v3 ``MathUtils``: supply interest is linear between updates, debt interest is the binomial expansion of
-``(1 + rate / year)**seconds`` to its third term; a year has 365 days.
+``(1 + rate / year)**seconds`` to its third term; a year has 365 days. Since 3.4 the same three terms are those of
+``exp(rate * seconds / year)``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from governance.domain.rules import OLDEST, Rules, rules_of
 from governance.domain.units import RAY, ray_mul
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 YEAR = 365 * 24 * 3600
+TERMS = (
+    "active",  # flags, 0 or 1
+    "frozen",
+    "paused",
+    "borrowing",
+    "stable_borrowing",
+    "flash_loans",
+    "borrowable_in_isolation",
+    "siloed",
+    "pending_ltv",  # bps: what the LTV is to be again once the reserve is no longer frozen
+    "reserve_factor",  # bps, as the next
+    "liquidation_protocol_fee",
+    "unbacked_mint_cap",  # whole tokens
+    "debt_ceiling",  # USD with 2 decimals, as the next
+    "isolated_debt",
+    "deficit",  # the token's smallest unit: bad debt that was written off and is not covered yet
+    "grace_until",  # unix seconds: no liquidations until then
+    "optimal_usage",  # bps, as the next three
+    "base_rate",
+    "slope1",
+    "slope2",
+)
+ROLES = ("collateral", "borrowable", "ltv_zero")
 
 
 def linear_interest(rate: int, seconds: int) -> int:
@@ -33,6 +58,12 @@ def compound_interest(rate: int, seconds: int) -> int:
     second = seconds * (seconds - 1) * square // 2
     third = seconds * (seconds - 1) * max(seconds - 2, 0) * cube // 6
     return RAY + rate * seconds // YEAR + second + third
+
+
+def nested_interest(rate: int, seconds: int) -> int:
+    """Return the growth factor (ray) of debt at ``rate`` (ray, a year) after ``seconds``, as since Aave 3.4."""
+    share = rate * seconds // YEAR
+    return RAY + share + ray_mul(share, share // 2 + ray_mul(share, share // 6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +89,11 @@ class ReserveState:
     supply_cap, borrow_cap : int
         Whole tokens; 0 for none.
     emode_category : int
-        0 for none.
+        0 for none; since 3.2 modes list their assets instead.
+    terms : Mapping[str, int]
+        The reserve's conditions by the names of `TERMS`; one that is missing was never set.
+    version : str
+        Of the market, by which it counts.
     """
 
     asset: str
@@ -80,6 +115,18 @@ class ReserveState:
     stable_updated_at: int
     parameters: Mapping[str, int]
     emode_category: int
+    terms: Mapping[str, int] = field(default_factory=dict)
+    version: str = OLDEST
+
+    @property
+    def rules(self) -> Rules:
+        """How the market counts."""
+        return rules_of(self.version)
+
+    @property
+    def approved_ltv(self) -> int:
+        """The LTV (bps) that was decided: a frozen reserve has 0 until it is thawed."""
+        return self.terms.get("pending_ltv", 0) if self.terms.get("frozen") else self.parameters["ltv"]
 
     def income_index(self, timestamp: int) -> int:
         """Return the supply index (ray), with interest up to ``timestamp``."""
@@ -87,33 +134,56 @@ class ReserveState:
 
     def debt_index(self, timestamp: int) -> int:
         """Return the variable debt index (ray), with interest up to ``timestamp``."""
-        factor = compound_interest(self.variable_borrow_rate, timestamp - self.updated_at)
-        return ray_mul(factor, self.variable_borrow_index)
+        grow = nested_interest if self.rules.nested_interest else compound_interest
+        return ray_mul(grow(self.variable_borrow_rate, timestamp - self.updated_at), self.variable_borrow_index)
 
     def total_supply(self, timestamp: int) -> int:
         """Return everything supplied, with interest up to ``timestamp``."""
-        return ray_mul(self.scaled_supply, self.income_index(timestamp))
+        return self.rules.balance(self.scaled_supply, self.income_index(timestamp), debt=False)
 
     def total_debt(self, timestamp: int) -> int:
         """Return everything borrowed at either rate, with interest up to ``timestamp``."""
         stable = ray_mul(self.stable_debt, compound_interest(self.stable_rate, timestamp - self.stable_updated_at))
-        return ray_mul(self.scaled_debt, self.debt_index(timestamp)) + stable
+        return self.rules.balance(self.scaled_debt, self.debt_index(timestamp), debt=True) + stable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EMode:
-    """An efficiency mode: thresholds in basis points, and the price that replaces its assets' own (0 for none)."""
+    """An efficiency mode.
+
+    Attributes
+    ----------
+    ltv, liquidation_threshold, liquidation_bonus : int
+        Basis points; the bonus as 10_000 + bonus.
+    price : int
+        USD with 8 decimals, in place of its assets' own; 0 for none, as always since 3.2.
+    collateral, borrowable, ltv_zero : tuple of str
+        Assets (sorted) that the mode's thresholds hold for, that can be borrowed in it, and that give no borrowing
+        power in it; since 3.2, 3.2 and 3.6.
+    isolated : bool
+        Whether any other collateral gives no borrowing power inside of the mode; since 3.7.
+    """
 
     ltv: int
     liquidation_threshold: int
     liquidation_bonus: int
     price: int
+    collateral: tuple[str, ...] = ()
+    borrowable: tuple[str, ...] = ()
+    ltv_zero: tuple[str, ...] = ()
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """All reserves (asset -> state) and efficiency modes (category -> mode) at ``timestamp``."""
+    """All reserves (asset -> state) and efficiency modes (category -> mode) at ``timestamp``, by a version's rules."""
 
     timestamp: int
     reserves: Mapping[str, ReserveState]
     emodes: Mapping[int, EMode]
+    version: str = OLDEST
+
+    @property
+    def rules(self) -> Rules:
+        """How the market counts."""
+        return rules_of(self.version)

@@ -31,6 +31,11 @@ def ray_div(a: int, b: int) -> int:
     return (a * RAY + b // 2) // b
 
 
+def mul_div_ceil(a: int, b: int, divisor: int) -> int:
+    """Return ``a * b / divisor``, rounded up."""
+    return -(-a * b // divisor)
+
+
 def percent_mul(value: int, bps: int) -> int:
     """Return ``value * bps / 10_000``, rounded half up."""
     return (value * bps + BPS // 2) // BPS
@@ -48,6 +53,7 @@ UNITS: dict[str, Unit] = {
     "bps": Unit(2, " %"),
     "bonus_bps": Unit(2, " %"),  # stored as 10_000 + bonus, shown as the bonus alone
     "tokens": Unit(0, " tokens"),
+    "units": Unit(0, " units"),  # a token's smallest
     "usd8": Unit(8, " USD"),
     "wad": Unit(18, ""),
     "ray": Unit(25, " %"),

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from governance.errors import BreakwaterError, InputError, UnsupportedDatabase
+from governance.formatting import duration
 from governance.services import supervisor
 
 type Advance = Callable[[int, int, str], None]
@@ -105,6 +106,29 @@ def complain(error: BreakwaterError, *, as_json: bool) -> int:
     else:
         sys.stderr.write(f"{' '.join(error.message.split())}\n")
     return 2 if isinstance(error, InputError) else 1
+
+
+class Meter:
+    """Adds to progress how much is left and how long that will take, at the pace since it began.
+
+    Parameters
+    ----------
+    advance : Advance
+        Shows it.
+    """
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self._total = 0
+        self._began = time.monotonic()
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        """Take progress: ``done`` of ``total`` blocks; another total begins another piece of work."""
+        if total != self._total:
+            self._total, self._began = total, time.monotonic()
+        elapsed = time.monotonic() - self._began
+        left = f", {duration(round(elapsed * (total - done) / done))} left" if done and elapsed > 1 else ""
+        self._advance(done, total, f"{text}, {total - done:,} blocks behind{left}")
 
 
 def _silent(done: int, total: int, text: str) -> None:

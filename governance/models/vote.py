@@ -9,6 +9,8 @@ from django.db import models
 
 from governance.domain.lifecycle import PROPOSAL, ProposalState
 
+KINDS = ("created", "activated", "extended", "queued", "failed", "executed", "canceled")
+
 
 def wei(**kwargs: Any) -> models.DecimalField[Any, Any]:  # noqa: ANN401 - Django's own field arguments
     """Return a column for one unsigned 256-bit number."""
@@ -19,8 +21,9 @@ class OnchainProposal(models.Model):
     """One proposal on a governor.
 
     ``targets``, ``values`` and ``calldatas`` are equally long lists of text (addresses, decimal wei, ``0x`` bytes).
-    ``vote_start``, ``vote_end`` and ``snapshot`` are in the governor's clock (unix seconds for a timestamp clock),
-    ``eta`` always in unix seconds. State and tallies are what the contract said at ``read_block``.
+    ``vote_start``, ``vote_end`` and ``snapshot`` are in the governor's clock (unix seconds, or blocks: the
+    deployment's facts say which), ``eta`` always in unix seconds. State and tallies are what the contract said at
+    ``read_block``.
     """
 
     STATES: ClassVar = [(state.value, state.value) for state in ProposalState]
@@ -70,10 +73,10 @@ class OnchainProposal(models.Model):
 class ProposalEvent(models.Model):
     """Something that a governor said about a proposal, from its log."""
 
-    KINDS: ClassVar = [(kind, kind) for kind in ("created", "extended", "queued", "executed", "canceled")]
+    KINDS: ClassVar = [(kind, kind) for kind in KINDS]
 
     proposal = models.ForeignKey(OnchainProposal, models.CASCADE, related_name="events")
-    kind = models.CharField(max_length=8, choices=KINDS)
+    kind = models.CharField(max_length=9, choices=KINDS)
     block_number = models.BigIntegerField()
     timestamp = models.BigIntegerField()
     tx_hash = models.CharField(max_length=66)
@@ -90,7 +93,7 @@ class ProposalEvent(models.Model):
 
 
 class Vote(models.Model):
-    """One cast vote. With fractional voting a voter has several, and all of them count."""
+    """One cast vote. With fractional voting a voter has several, and one log may be split into up to three of them."""
 
     SUPPORTS: ClassVar = [(0, "against"), (1, "for"), (2, "abstain")]
 
@@ -108,7 +111,7 @@ class Vote(models.Model):
     class Meta:
         ordering = ("block_number", "log_index")
         constraints = (
-            models.UniqueConstraint(fields=["chain_id", "tx_hash", "log_index"], name="vote_once"),
+            models.UniqueConstraint(fields=["chain_id", "tx_hash", "log_index", "support"], name="vote_once"),
             models.CheckConstraint(condition=models.Q(support__in=[0, 1, 2]), name="vote_support_known"),
         )
         indexes = (models.Index(fields=["proposal", "-weight"], name="vote_by_weight"),)

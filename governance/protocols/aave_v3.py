@@ -1,11 +1,12 @@
-"""Aave v3 (contracts of the 3.0 line): discovery, events, risk parameters and how to change them.
+"""Aave v3 (contracts from 3.0 to 3.7): discovery, prices, risk parameters and how to change them.
+
+Its events are in `governance.protocols.aave.logs`, which version a market has in `versions`, and where its prices come
+from in `feeds`.
 
 References
 ----------
-Aave v3 core contracts 1.19: ``IPool``, ``IPoolConfigurator``, ``IAaveOracle``, ``IScaledBalanceToken``, ``IAToken``,
-``IStableDebtToken`` (events) and ``AaveProtocolDataProvider`` (reads). Two properties of its events are relied on: a
-scaled balance changes by ``amount`` divided by ``index``, rounded half up, where ``amount`` is ``value`` without the
-interest that the same event reports; and ``BalanceTransfer`` carries the scaled amount.
+Aave v3 core contracts 1.19 and Aave v3 origin: ``PoolAddressesProvider``, ``IPool``, ``IPoolConfigurator``,
+``IAaveOracle`` and ``AaveProtocolDataProvider`` (reads).
 """
 
 from __future__ import annotations
@@ -15,17 +16,22 @@ from typing import TYPE_CHECKING, ClassVar, override
 from governance.chain import abi
 from governance.domain import events
 from governance.domain.action import Call
-from governance.errors import ChainError, InputError
-from governance.protocols.base import AccountData, ParameterSpec, Protocol, Read, ReserveFacts
+from governance.domain.ledger import Ledger
+from governance.errors import ChainError, GapInData, InputError
+from governance.protocols.aave import feeds, logs, versions
+from governance.protocols.aave.logs import COLLATERAL, address
+from governance.protocols.aave.lore import Lore, Route
+from governance.protocols.aave.shapes import shape
+from governance.protocols.base import Check, ParameterSpec, Protocol, Read, ReserveFacts, Word
+from governance.protocols.tokens import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from governance.chain.client import Client
     from governance.chain.store import LogRow
     from governance.domain.events import Event
-
-    Decoder = Callable[[LogRow, Sequence[int]], tuple[Event, ...]]
+    from governance.protocols import base
 
 NOBODY = "0x" + "00" * 20
 LARGEST_CAP = 2**36 - 1  # 36 bits in the reserve's configuration word
@@ -90,123 +96,13 @@ _READS = {
     "borrow_cap": (_CAPS, 0),
     "supply_cap": (_CAPS, 1),
 }
-_COLLATERAL = ("ltv", "liquidation_threshold", "liquidation_bonus")  # in the order of the call and of its event
+_ACCOUNT_WORDS = {"collateral_base": 0, "debt_base": 1, "liquidation_threshold": 3, "ltv": 4, "health_factor": 5}
 _CAP_SETTERS = {"supply_cap": "setSupplyCap(address,uint256)", "borrow_cap": "setBorrowCap(address,uint256)"}
 
 
-def _address(word: bytes | int) -> str:
-    return abi.checksum(word[12:] if isinstance(word, bytes) else word.to_bytes(20, "big"))
-
-
-def _listed(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    stable, variable = _address(words[0]), _address(words[1])
-    return (events.ReserveListed(_address(log.topic1), _address(log.topic2), stable, variable),)
-
-
-def _delisted(log: LogRow, _: Sequence[int]) -> tuple[Event, ...]:
-    return (events.ReserveDelisted(_address(log.topic1)),)
-
-
-def _feed(log: LogRow, _: Sequence[int]) -> tuple[Event, ...]:
-    return (events.FeedChosen(_address(log.topic1), _address(log.topic2)),)
-
-
-def _answer(log: LogRow, _: Sequence[int]) -> tuple[Event, ...]:
-    return (events.PricePublished(log.address, int.from_bytes(log.topic1, "big", signed=True)),)
-
-
-def _collateral(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    asset = _address(log.topic1)
-    return tuple(events.ParameterSet(asset, name, value) for name, value in zip(_COLLATERAL, words, strict=True))
-
-
-def _cap(name: str) -> Decoder:
-    return lambda log, words: (events.ParameterSet(_address(log.topic1), name, words[1]),)
-
-
-def _interest(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    liquidity_rate, _, variable_rate, liquidity_index, variable_index = words
-    asset = _address(log.topic1)
-    return (events.InterestAccrued(asset, liquidity_rate, variable_rate, liquidity_index, variable_index),)
-
-
-def _mint(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    value, interest, index = words
-    return (events.BalanceChanged(log.address, _address(log.topic2), value - interest, index),)
-
-
-def _burn(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    value, interest, index = words
-    return (events.BalanceChanged(log.address, _address(log.topic1), -value - interest, index),)
-
-
-def _transfer(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    return (events.BalanceMoved(log.address, _address(log.topic1), _address(log.topic2), words[0]),)
-
-
-def _stable_mint(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    amount, _, _, rate, average, total = words
-    return (events.StableDebtChanged(log.address, _address(log.topic2), amount, rate, total, average),)
-
-
-def _stable_burn(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    amount, _, _, average, total = words
-    return (events.StableDebtChanged(log.address, _address(log.topic1), -amount, -1, total, average),)
-
-
-def _switched(*, enabled: bool) -> Decoder:
-    return lambda log, _: (events.CollateralSwitched(_address(log.topic1), _address(log.topic2), enabled),)
-
-
-def _emode_chosen(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    return (events.EModeChosen(_address(log.topic1), words[0]),)
-
-
-def _emode_defined(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    ltv, threshold, bonus, source = words[:4]
-    category = int.from_bytes(log.topic1, "big")
-    return (events.EModeDefined(category, ltv, threshold, bonus, _address(source)),)
-
-
-def _emode_assigned(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    return (events.EModeAssigned(_address(log.topic1), words[1]),)
-
-
-def _liquidated(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    covered, seized, liquidator, _ = words
-    collateral, debt, account = _address(log.topic1), _address(log.topic2), _address(log.topic3)
-    return (events.Liquidated(account, _address(liquidator), collateral, debt, covered, seized),)
-
-
-_CONFIG: dict[str, Decoder] = {
-    "ReserveInitialized(address,address,address,address,address)": _listed,
-    "ReserveDropped(address)": _delisted,
-    "AssetSourceUpdated(address,address)": _feed,
-    "CollateralConfigurationChanged(address,uint256,uint256,uint256)": _collateral,
-    "SupplyCapChanged(address,uint256,uint256)": _cap("supply_cap"),
-    "BorrowCapChanged(address,uint256,uint256)": _cap("borrow_cap"),
-    "EModeCategoryAdded(uint8,uint256,uint256,uint256,address,string)": _emode_defined,
-    "EModeAssetCategoryChanged(address,uint8,uint8)": _emode_assigned,
-}
-_PRICE: dict[str, Decoder] = {"AnswerUpdated(int256,uint256,uint256)": _answer}
-_LIQUIDATION: dict[str, Decoder] = {
-    "LiquidationCall(address,address,address,uint256,uint256,address,bool)": _liquidated,
-}
-_BALANCE: dict[str, Decoder] = {
-    "ReserveDataUpdated(address,uint256,uint256,uint256,uint256,uint256)": _interest,
-    "Mint(address,address,uint256,uint256,uint256)": _mint,
-    "Burn(address,address,uint256,uint256,uint256)": _burn,
-    "BalanceTransfer(address,address,uint256,uint256)": _transfer,
-    "Mint(address,address,uint256,uint256,uint256,uint256,uint256,uint256)": _stable_mint,
-    "Burn(address,uint256,uint256,uint256,uint256,uint256)": _stable_burn,
-    "ReserveUsedAsCollateralEnabled(address,address)": _switched(enabled=True),
-    "ReserveUsedAsCollateralDisabled(address,address)": _switched(enabled=False),
-    "UserEModeSet(address,uint8)": _emode_chosen,
-}
-
-
-def _topics(*tables: Mapping[str, Decoder]) -> frozenset[bytes]:
-    return frozenset(abi.topic(signature) for table in tables for signature in table)
+_LORE = (logs.SOURCE, logs.POOL_UPDATED, logs.UPGRADED)
+_SHAPES = {each.topic: each for each in map(shape, _LORE)}
+_SOURCE, _POOL_UPDATED, _UPGRADED = _SHAPES
 
 
 class AaveV3(Protocol):
@@ -215,19 +111,21 @@ class AaveV3(Protocol):
     slug: ClassVar[str] = "aave_v3"
     label: ClassVar[str] = "Aave v3"
     parameters: ClassVar[tuple[ParameterSpec, ...]] = PARAMETERS
-    config_topics: ClassVar[frozenset[bytes]] = _topics(_CONFIG)
-    price_topics: ClassVar[frozenset[bytes]] = _topics(_PRICE)
-    fact_topics: ClassVar[frozenset[bytes]] = _topics(_CONFIG, _PRICE, _LIQUIDATION)
-    book_topics: ClassVar[frozenset[bytes]] = _topics(_CONFIG, _PRICE, _BALANCE)
-    _decoders: ClassVar[dict[bytes, Decoder]] = {
-        abi.topic(signature): decoder
-        for table in (_CONFIG, _PRICE, _LIQUIDATION, _BALANCE)
-        for signature, decoder in table.items()
-    }
+    config_topics: ClassVar[frozenset[bytes]] = logs.topics(*logs.CONFIG, *_LORE)
+    price_topics: ClassVar[frozenset[bytes]] = logs.topics(*logs.PRICE)
+    price_words: ClassVar[Mapping[bytes, Word]] = dict.fromkeys(price_topics, Word(topic=1, signed=True))
+    settled_topics: ClassVar[frozenset[bytes]] = logs.topics(logs.INTEREST)
+    fact_topics: ClassVar[frozenset[bytes]] = config_topics | price_topics | logs.topics(*logs.LIQUIDATION)
+    book_topics: ClassVar[frozenset[bytes]] = config_topics | price_topics | logs.topics(*logs.BALANCE)
+    lore_topics: ClassVar[frozenset[bytes]] = logs.topics(*_LORE)
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        super().__init__(addresses)
+        self._lore = Lore.of(addresses)
 
     @classmethod
     @override
-    def discover(cls, client: Client, address: str) -> dict[str, str]:
+    def discover(cls, client: Client, address: str, options: Mapping[str, str] | None = None) -> dict[str, str]:
         provider = abi.checksum(address)
         calls = [Call(target=provider, data=abi.encode(signature)) for signature in _ROLES.values()]
         try:
@@ -241,37 +139,82 @@ class AaveV3(Protocol):
         if missing := [role for role, where in roles.items() if where == NOBODY]:
             message = f"The addresses provider {provider} names no {' and no '.join(missing)}."
             raise InputError(message, field="address", value=provider)
-        return {"addresses_provider": provider, **roles}
+        behind = versions.implementation(client, roles["pool"])
+        version = versions.version_of(client, behind or roles["pool"])
+        known = Lore(versions={behind: version} if behind else {})
+        return {"addresses_provider": provider, **roles, **known.roles()}
 
     @override
     def watched(self, client: Client) -> tuple[str, ...]:
         answer = client.eth_call(Call(target=self.addresses["pool"], data=abi.encode("getReservesList()")))
         assets = abi.decode(("address[]",), answer)[0]
-        found = {self.addresses[role] for role in ("pool", "configurator", "oracle")}
+        found = {self.addresses[role] for role in ("addresses_provider", "pool", "configurator", "oracle")}
         tokens = [self._data_call("getReserveTokensAddresses(address)", asset) for asset in assets]
         for answer in client.eth_calls(tokens):
             found.update(abi.decode(("address",) * 3, answer))
         oracle, source = self.addresses["oracle"], "getSourceOfAsset(address)"
         for answer in client.eth_calls([Call(target=oracle, data=abi.encode(source, asset)) for asset in assets]):
             found.update(abi.decode(("address",), answer))
-        return tuple(sorted(found - {NOBODY}))
+        return tuple(sorted((found | self._lore.aggregators) - {NOBODY}))
+
+    @override
+    def learn(self, client: Client, logs: Iterable[LogRow]) -> dict[str, str]:
+        known, routes, asked = dict(self._lore.versions), dict(self._lore.routes), set(self._lore.asked)
+        sources: dict[str, int] = {}
+        for log in logs:
+            if log.topic0 == _SOURCE:
+                sources.setdefault(address(log.topic2), log.block_number)
+            elif (behind := self._implementation(log)) and behind not in known:
+                known[behind] = versions.version_of(client, behind)
+        for source in sources.keys() - asked - {NOBODY}:
+            if source in routes and feeds.current(client, source) == routes[source][-1].aggregator:
+                continue
+            found = feeds.routes(client, source, since=sources[source])
+            if found == feeds.ASKED:
+                asked.add(source)
+            elif found != (Route(0, source),):  # one that publishes by itself needs no knowledge
+                routes[source] = found
+        return Lore(versions=known, routes=routes, asked=frozenset(asked)).roles()
 
     @override
     def reserve_facts(self, client: Client, assets: Sequence[str]) -> dict[str, ReserveFacts]:
-        symbols = client.eth_calls([Call(target=asset, data=abi.encode("symbol()")) for asset in assets])
-        decimals = client.eth_calls([Call(target=asset, data=abi.encode("decimals()")) for asset in assets])
-        return {
-            asset: ReserveFacts(symbol=_text(symbol), decimals=abi.decode(("uint8",), places)[0])
-            for asset, symbol, places in zip(assets, symbols, decimals, strict=True)
-        }
+        return describe(client, assets)
 
     @override
     def decode(self, log: LogRow) -> tuple[Event, ...]:
-        decoder = self._decoders.get(log.topic0)
-        if decoder is None:
+        known = logs.DECODERS.get(log.topic0)
+        if known is not None:
+            fits, decoder = known
+            return decoder(log, fits.read(log))
+        if log.topic0 in _SHAPES:
+            _SHAPES[log.topic0].read(log)
+            return self._source(log) if log.topic0 == _SOURCE else self._version(log)
+        return ()
+
+    def _source(self, log: LogRow) -> tuple[Event, ...]:
+        asset, source = address(log.topic1), address(log.topic2)
+        routed = [
+            events.FeedRouted(source, aggregator, since) for since, aggregator in self._lore.routes.get(source, ())
+        ]
+        return (*routed, events.FeedChosen(asset, source))  # in this order, so that the asset has a price at once
+
+    def _version(self, log: LogRow) -> tuple[Event, ...]:
+        behind = self._implementation(log)
+        if not behind:
             return ()
-        data = log.data
-        return decoder(log, [int.from_bytes(data[at : at + 32], "big") for at in range(0, len(data), 32)])
+        if behind not in self._lore.versions:
+            message = (
+                f"The pool got the implementation {behind} in block {log.block_number}, which was not asked yet for its"
+                " version; run manage.py collect."
+            )
+            raise GapInData(message, implementation=behind, block=log.block_number)
+        return (events.VersionReached(self._lore.versions[behind]),)
+
+    def _implementation(self, log: LogRow) -> str:
+        """Return the pool's implementation that a log names; empty when it speaks of another contract's."""
+        if log.topic0 == _POOL_UPDATED and log.address == self.addresses["addresses_provider"]:
+            return address(log.topic2)
+        return address(log.topic1) if log.topic0 == _UPGRADED and log.address == self.addresses["pool"] else ""
 
     @override
     def read(self, parameter: str, reserve: str) -> Read:
@@ -281,55 +224,48 @@ class AaveV3(Protocol):
     @override
     def encode(self, *, reserve: str, before: Mapping[str, int], after: Mapping[str, int]) -> tuple[Call, ...]:
         for spec in PARAMETERS:
-            _check(spec, before)
-            _check(spec, after)
+            spec.check(before)
+            spec.check(after)
         calls = []
-        if any(before[name] != after[name] for name in _COLLATERAL):
+        if any(before[name] != after[name] for name in COLLATERAL):
             _check_collateral(after)
             signature = "configureReserveAsCollateral(address,uint256,uint256,uint256)"
-            calls.append(abi.encode(signature, reserve, *(after[name] for name in _COLLATERAL)))
+            calls.append(abi.encode(signature, reserve, *(after[name] for name in COLLATERAL)))
         for name, signature in _CAP_SETTERS.items():
             if before[name] != after[name]:
                 calls.append(abi.encode(signature, reserve, after[name]))
         return tuple(Call(target=self.addresses["configurator"], data=data) for data in calls)
 
     @override
-    def account_calls(self, accounts: Sequence[str]) -> tuple[Call, ...]:
-        pool = self.addresses["pool"]
-        return tuple(Call(target=pool, data=abi.encode("getUserAccountData(address)", account)) for account in accounts)
+    def ledger(self) -> Ledger:
+        return Ledger()
 
     @override
-    def account_data(self, answer: bytes) -> AccountData:
-        collateral, debt, _, threshold, ltv, factor = abi.decode(("uint256",) * 6, answer)
-        return AccountData(
-            collateral_base=collateral,
-            debt_base=debt,
-            liquidation_threshold=threshold,
-            ltv=ltv,
-            health_factor=factor,
+    def pinned(self, ledger: base.Ledger) -> tuple[Check, ...]:
+        signature, oracle = "getAssetPrice(address)", self.addresses["oracle"]
+        return tuple(
+            Check(field=asset, call=Call(target=oracle, data=abi.encode(signature, asset)))
+            for asset in ledger.reserves
+            if self._is_asked(ledger, asset)
         )
+
+    @override
+    def account_checks(self, account: str, fields: Collection[str]) -> tuple[Check, ...]:
+        call = Call(target=self.addresses["pool"], data=abi.encode("getUserAccountData(address)", account))
+        return tuple(Check(field=field, call=call, word=_ACCOUNT_WORDS[field]) for field in fields)
+
+    def _is_asked(self, ledger: base.Ledger, asset: str) -> bool:
+        """Return whether no event tells the asset's price: its source computes it, or passed on others' unseen."""
+        feed = ledger.feed(asset)
+        return feed in self._lore.asked or (feed in self._lore.routes and not ledger.price(asset))
 
     def _data_call(self, signature: str, asset: str) -> Call:
         return Call(target=self.addresses["data_provider"], data=abi.encode(signature, asset))
 
 
-def _text(answer: bytes) -> str:
-    """Return a token's symbol; some old tokens answer ``bytes32`` instead of a string."""
-    if len(answer) == abi.WORD:
-        return answer.rstrip(b"\0").decode("utf-8", "replace")
-    return str(abi.decode(("string",), answer)[0])
-
-
-def _check(spec: ParameterSpec, values: Mapping[str, int]) -> None:
-    value = values.get(spec.name)
-    if value is None or not spec.minimum <= value <= spec.maximum:
-        message = f"The {spec.label} must be between {spec.minimum} and {spec.maximum}, not {value}."
-        raise InputError(message, field=spec.name, value=value)
-
-
 def _check_collateral(values: Mapping[str, int]) -> None:
     """Refuse what ``configureReserveAsCollateral`` refuses."""
-    ltv, threshold, bonus = (values[name] for name in _COLLATERAL)
+    ltv, threshold, bonus = (values[name] for name in COLLATERAL)
     if ltv > threshold:
         message = f"The loan to value ({ltv}) is above the liquidation threshold ({threshold})."
         raise InputError(message, field="ltv", value=ltv)

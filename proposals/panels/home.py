@@ -13,7 +13,8 @@ from forecasting.models import Forecast, Snapshot, TrainingRun
 from forecasting.panels import accounts, forecasts, liquidations, market
 from governance import formatting
 from governance import selectors as onchain
-from governance.domain.lifecycle import PROPOSAL
+from governance.completeness import stopping
+from governance.domain.lifecycle import SETTLED
 from governance.domain.units import WAD
 from governance.models import OnchainProposal
 from governance.overview import Collected, collected, proposal_title
@@ -69,7 +70,7 @@ def overview(*, days: int) -> dict[str, object]:
 
 def decisions() -> list[dict[str, object]]:
     """Return the proposals that are not over, each with its bar."""
-    rows = [row for row in onchain.proposals()[:50] if row.state not in PROPOSAL.final]
+    rows = [row for row in onchain.proposals()[:50] if row.state not in SETTLED]
     return [_decision(row) for row in rows]
 
 
@@ -100,6 +101,9 @@ def latest_outcome() -> dict[str, Any] | None:
 
 def alerts(snapshot: Snapshot, *, lines: Sequence[market.Line], cascade: Forecast | None) -> Iterator[Alert]:
     """Yield what a person should look at, the worst first."""
+    if stopping():
+        message = "Blocks are missing from what was collected, so nothing new can be concluded."
+        yield Alert(level="bad", message=message, href=f"{reverse('status')}#faults-title")
     yield from _executor()
     yield from _liquidatable(snapshot)
     yield from _age(snapshot, collected(), cascade)

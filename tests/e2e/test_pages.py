@@ -14,7 +14,7 @@ import pytest
 from forecasting.models import AccountState
 from governance.domain.units import WAD
 from governance.env import ROOT
-from governance.models import Verification
+from governance.models import Coverage, Incident, Verification
 from tests.e2e.conftest import pages_of
 
 LISTS = (
@@ -210,6 +210,34 @@ def test_pages_ask_the_database_a_bounded_number_of_questions(client, sample, dj
 
 def test_load_balancers_get_an_answer(client, db):
     assert client.get("/healthz").content == b"ok\n"
+
+
+def test_metrics_tell_how_old_everything_is_and_no_secret(client, sample):
+    text = client.get("/metrics").content.decode()
+    for name in ("price", "snapshot", "model"):
+        assert re.search(rf'^breakwater_{name}_age_seconds{{deployment="market"}} \d', text, re.MULTILINE)
+    assert 'breakwater_node_quarantined{chain="31337",node="third.node.example"} 1.0' in text
+    assert "://" not in text
+
+
+@pytest.mark.parametrize(("kind", "words"), [("gap", "be collected completely"), ("deep-reorg", "stands still")])
+def test_a_hole_in_history_is_said_on_every_page_that_depends_on_it(client, sample, kind, words):
+    detail = "No node gave an acceptable answer."
+    Incident.objects.create(chain=sample.market.chain, kind=kind, first=8_001, last=8_500, detail=detail)
+    for path in pages_of(sample):
+        text = fetch(client, path)
+        assert (words in " ".join(text.split())) is not path.startswith("/policy/"), path
+    assert detail in fetch(client, "/status/")
+    assert "All quiet" not in fetch(client, "/")
+
+
+def test_the_status_page_names_holes_of_the_ledger(client, sample):
+    assert "The ledger is whole" in fetch(client, "/status/")
+    Coverage.objects.filter(first=0, last__lt=9_000).update(last=7_000)
+    text = fetch(client, "/status/")
+    assert "The ledger has holes" in text
+    assert client.get("/status/?csv=gaps").content.decode().splitlines()[1].endswith(",7001,8000,1000")
+    assert "do not continue" in fetch(client, "/status/").replace("that the held headers ", "")
 
 
 def test_a_search_that_abstained_says_so(client, sample):

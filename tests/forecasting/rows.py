@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from forecasting.models import AccountState, Position, Price, Reserve, ReserveState, Snapshot
-from governance.models import Block, Chain, Deployment
+from forecasting.models import AccountState, Derivation, Position, Price, Reserve, ReserveState, Snapshot
+from governance.domain import lattice
+from governance.models import Block, Chain, Coverage, Deployment, Stream
 from tests.forecasting import samples
 
 BLOCK_SECONDS = 3600
@@ -11,12 +12,37 @@ BLOCK_SECONDS = 3600
 
 def mine(taken: Snapshot) -> None:
     """Make the snapshot's block a part of the collected chain."""
+    if Block.objects.filter(chain=taken.deployment.chain_id, number=taken.block_number).exists():
+        return
     Block.objects.create(
         chain_id=taken.deployment.chain_id,
         number=taken.block_number,
         hash=bytes.fromhex(taken.block_hash[2:]),
         parent_hash=bytes(32),
         timestamp=taken.timestamp,
+    )
+
+
+def derive(taken: Snapshot, *, final: int | None = None) -> None:
+    """Make everything up to a snapshot collected, derived and (None: up to its block) final."""
+    deployment, number = taken.deployment, taken.block_number
+    mine(taken)
+    stream, _ = Stream.objects.get_or_create(deployment=deployment, addresses=[], first_block=deployment.first_block)
+    stream.coverage.all().delete()
+    Coverage.objects.create(
+        stream=stream,
+        first=deployment.first_block,
+        last=number,
+        first_parent="0x" + "0" * 64,
+        last_hash=taken.block_hash,
+        n_logs=0,
+        content=lattice.EMPTY,
+        provider="test",
+        proof="linked",
+    )
+    settled = number if final is None else final
+    Derivation.objects.update_or_create(
+        deployment=deployment, defaults={"block_number": number, "final_block": settled}
     )
 
 
@@ -109,4 +135,5 @@ def snapshot(deployment: Deployment, *, accounts: int = 12) -> Snapshot:
         )
         for account, health in samples.contract_health_factors(reserve_rows, position_rows).items()
     )
+    derive(taken)
     return taken

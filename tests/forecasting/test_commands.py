@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 
 import pytest
@@ -10,9 +11,9 @@ from django.core.management import call_command
 
 from forecasting import tasks
 from forecasting.models import AccountState, Snapshot
-from governance.errors import ImplausibleData, InputError, StaleData
+from governance.errors import InputError, StaleData
 from governance.lab.actors import address
-from governance.models import Deployment
+from governance.models import Deployment, Incident
 from tests.market import watch
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +22,13 @@ pytestmark = pytest.mark.django_db
 def run(*words: str) -> str:
     out = StringIO()
     call_command(*words, stdout=out)
+    return out.getvalue()
+
+
+def run_failing(*words: str) -> str:
+    out = StringIO()
+    with pytest.raises(SystemExit, match="1"):
+        call_command(*words, stdout=out)
     return out.getvalue()
 
 
@@ -62,9 +70,11 @@ def test_collect_reconcile_and_health(world, watched):
     assert collected["logs"] > 1_000
     assert collected["snapshot"] == Snapshot.objects.get().dataset_hash
     assert "complete from block" in run("collect")
-    reconciled = run_json("reconcile")["reconciled"]["local"]
-    assert reconciled["accounts_compared"] == AccountState.objects.count()
-    assert reconciled["health_mismatches"] == 0
+    reconciled = run_json("reconcile")
+    assert reconciled["accounts"] == AccountState.objects.count()
+    assert {
+        name: reconciled[name] for name in ("mismatches", "gaps", "overlaps", "orphans", "altered")
+    } == dict.fromkeys(("mismatches", "gaps", "overlaps", "orphans", "altered"), 0)
     assert "to the last digit" in run("reconcile", "local")
     riskiest = AccountState.objects.order_by("health_factor").first()
     shown = run_json("health", riskiest.account)
@@ -76,8 +86,17 @@ def test_collect_reconcile_and_health(world, watched):
 def test_reconcile_fails_when_a_number_differs(watched):
     run("collect")
     AccountState.objects.filter(debt_base__gt=0).update(debt_base=1)
-    with pytest.raises(ImplausibleData, match=r"debt_base 1, contract"):
-        run("reconcile")
+    text = run_failing("reconcile")
+    assert re.search(r"local: 0x\w{40} at block [\d,]+: debt_base 1, contract \d+", text)
+    assert "more; --json lists them all" in text
+    found = json.loads(run_failing("reconcile", "--json"))
+    assert found["mismatches"] == len(found["protocols"]["local"]["findings"]) > 20
+    fault = Incident.objects.get(kind="mismatch", resolved_at=None)
+    assert (fault.times, fault.detail.startswith("local: 0x")) == (2, True)
+    Snapshot.objects.all().delete()
+    assert run_json("reconcile")["sound"]
+    fault.refresh_from_db()
+    assert fault.resolved_at
 
 
 def test_health_of_a_stranger_or_before_collection_is_refused(watched):

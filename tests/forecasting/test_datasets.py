@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from django.db.utils import ProgrammingError
 
-from forecasting import datasets
-from forecasting.models import AccountState, Dataset, Price
-from governance.errors import GapInData, ImplausibleData, StaleData
+from forecasting import datasets, selectors, training
+from forecasting.models import AccountState, Dataset, Derivation, Price, TrainingRun
+from governance.domain import lattice
+from governance.errors import DataError, GapInData, ImplausibleData, StaleData
+from governance.models import Block, Coverage
 from tests.forecasting import rows
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +54,67 @@ def test_a_gap_is_refused() -> None:
     with pytest.raises(GapInData, match="any asset for 22 hours"):
         datasets.freeze(snapshot)
     assert not Dataset.objects.exists()
+
+
+def test_only_final_blocks_are_trained_on() -> None:
+    snapshot = rows.market(days=30)
+    rows.derive(snapshot, final=snapshot.block_number - 1)
+    with pytest.raises(DataError, match=r"not final yet \(block 719 is\)") as caught:
+        datasets.freeze(snapshot)
+    assert caught.value.facts == {"block": 720, "final": 719}
+    with pytest.raises(DataError, match="not final yet"):
+        training.request(snapshot.deployment, snapshot)
+    assert selectors.final_snapshot(snapshot.deployment) is None
+    assert selectors.latest_snapshot(snapshot.deployment) == snapshot
+    assert not Dataset.objects.exists()
+    rows.derive(snapshot)
+    assert selectors.final_snapshot(snapshot.deployment) == snapshot
+    assert datasets.freeze(snapshot).dataset.block_number == 720
+
+
+def test_a_block_that_was_reorganised_away_is_not_trained_on() -> None:
+    snapshot = rows.market(days=30)
+    Block.objects.filter(number=snapshot.block_number).update(hash=b"\7" * 32)
+    with pytest.raises(StaleData, match="reorganised away"):
+        datasets.freeze(snapshot)
+    assert selectors.final_snapshot(snapshot.deployment) is None
+
+
+def test_a_gap_below_blocks_training_and_is_named() -> None:
+    snapshot = rows.market(days=30)
+    Coverage.objects.update(last=400)
+    Coverage.objects.create(
+        stream=snapshot.deployment.streams.get(),
+        **dict.fromkeys(("first_parent", "last_hash"), snapshot.block_hash),
+        first=500,
+        last=720,
+        n_logs=0,
+        content=lattice.EMPTY,
+        provider="test",
+        proof="linked",
+    )
+    for verb in (datasets.freeze, lambda taken: training.request(taken.deployment, taken)):
+        with pytest.raises(GapInData, match=r"complete up to block 400\. Blocks 401 to 499 are missing"):
+            verb(snapshot)
+    assert not TrainingRun.objects.exists()
+
+
+def test_history_that_was_not_derived_yet_is_not_trained_on() -> None:
+    snapshot = rows.market(days=30)
+    Derivation.objects.update(block_number=700)
+    with pytest.raises(GapInData, match="derived up to block 700, not to block 720"):
+        datasets.freeze(snapshot)
+
+
+def test_a_snapshot_that_is_trained_on_is_kept_and_its_logs_are_named() -> None:
+    snapshot = rows.market(days=30)
+    dataset = datasets.freeze(snapshot).dataset
+    snapshot.refresh_from_db()
+    assert snapshot.pinned
+    assert dataset.coverage_digest == snapshot.coverage_digest
+    run = training.request(snapshot.deployment, snapshot)
+    assert run.request["coverage_digest"] == snapshot.coverage_digest
+    assert run.request["block"] == snapshot.block_number
 
 
 def test_a_dataset_is_written_once() -> None:

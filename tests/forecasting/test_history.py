@@ -14,6 +14,8 @@ from governance.domain.action import Call
 from governance.errors import GapInData
 from governance.lab import genesis
 from governance.lab.actors import address
+from tests.forecasting import per_event
+from tests.forecasting.per_event import derived
 from tests.market import MAX, Market, watch
 
 pytestmark = pytest.mark.django_db
@@ -29,18 +31,6 @@ def market(world, chain_client):
 @pytest.fixture
 def deployment(world, chain_client):
     return watch(world, chain_client)
-
-
-def derived() -> list[tuple[object, ...]]:
-    return [
-        *Price.objects.order_by("reserve", "block_number").values_list("reserve", "block_number", "timestamp", "price"),
-        *ParameterChange.objects.order_by("block_number", "log_index", "parameter").values_list(
-            "reserve", "parameter", "old", "new", "block_number", "timestamp", "tx_hash", "log_index"
-        ),
-        *Liquidation.objects.order_by("block_number", "log_index").values_list(
-            "account", "collateral", "debt", "debt_covered", "collateral_seized", "collateral_price", "tx_hash"
-        ),
-    ]
 
 
 def test_reserves_are_what_the_market_lists(world, chain_client, deployment):
@@ -119,6 +109,12 @@ def test_liquidations_are_told_with_both_prices(chain_client, deployment, market
     assert abs(seized / repaid - 1.05) < 0.006  # the bonus, less what the treasury keeps of it
     day = selectors.liquidations_per_day(deployment)[-1]
     assert (day.count, day.accounts, day.debt_covered) == (1, 1, repaid)
+
+
+def test_columns_equal_events_on_a_real_market(chain_client, deployment):
+    head = collect(deployment, client=chain_client).last
+    assert derived() == per_event.derive(deployment, to_block=head, client=chain_client)
+    assert len(derived()) > 1_000
 
 
 def test_deriving_again_changes_nothing(chain_client, deployment):

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db.utils import OperationalError
 
 from governance.errors import InputError, ServiceError, UnsupportedDatabase
-from governance.management.base import BreakwaterCommand, complain
+from governance.management.base import BreakwaterCommand, Meter, complain
 
 
 class Reporter(BreakwaterCommand):
@@ -52,3 +52,16 @@ def test_an_error_is_one_line_or_one_object_with_an_exit_status(capsys, error, s
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert complain(error, as_json=True) == status
     assert json.loads(capsys.readouterr().out)["error"]["code"] == error.code
+
+
+def test_a_meter_tells_what_is_left_and_how_long_it_will_take(monkeypatch):
+    told = []
+    clock = iter([100.0, 100.0, 110.0, 200.0, 200.5])
+    monkeypatch.setattr("governance.management.base.time.monotonic", lambda: next(clock))
+    meter = Meter(lambda done, total, text: told.append((done, total, text)))
+    meter(25, 100, "block 24")
+    meter(50, 60, "another stream")
+    assert told == [
+        (25, 100, "block 24, 75 blocks behind, 30 s left"),
+        (50, 60, "another stream, 10 blocks behind"),
+    ]

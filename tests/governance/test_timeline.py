@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from governance.models import OnchainProposal, ProposalEvent
+from governance.models import Deployment, OnchainProposal, ProposalEvent
 from governance.timeline import moments
 
 OPENS, CLOSES = 1_000, 2_000
 
 
 def life(state: str, *kinds: str, now: int, eta: int | None = None) -> list[tuple[str, str]]:
-    proposal = OnchainProposal(state=state, vote_start=OPENS, vote_end=CLOSES, read_timestamp=now, eta=eta)
+    made = {"state": state, "vote_start": OPENS, "vote_end": CLOSES, "read_timestamp": now, "eta": eta}
+    proposal = OnchainProposal(deployment=Deployment(), **made)
     events = [ProposalEvent(kind=kind, block_number=n, timestamp=500 + n, tx_hash="0x") for n, kind in enumerate(kinds)]
     return [(moment.label, moment.phase) for moment in moments(proposal, events)]
 
@@ -54,3 +55,13 @@ def test_a_late_quorum_shows():
 def test_an_ending_says_why_and_nothing_follows(state, word):
     label, phase = life(state, "created", *(["canceled"] if state == "canceled" else []), now=9_000)[-1]
     assert (label.startswith(word), phase) == (True, "failed")
+
+
+def test_a_clock_of_blocks_is_compared_with_blocks():
+    counted = Deployment(facts={"clock": "blocknumber"})
+    made = {"vote_start": OPENS, "vote_end": CLOSES, "read_block": 1_500, "read_timestamp": 1_700_000_000}
+    told = list(moments(OnchainProposal(deployment=counted, state="defeated", **made), []))
+    assert [(moment.phase, moment.block, moment.timestamp) for moment in told[1:3]] == [
+        ("done", OPENS, 0),
+        ("ahead", CLOSES, 0),
+    ]

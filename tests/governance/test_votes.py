@@ -9,7 +9,9 @@ from django.core.management import call_command
 
 from governance import selectors
 from governance.bundles import governor_of
-from governance.errors import InputError, StaleData
+from governance.deployments import watch_governor
+from governance.errors import GapInData, InputError, StaleData
+from governance.governors.base import governor_for
 from governance.models import AuditEntry, OnchainProposal, ProposalEvent, Vote
 from governance.relay import run_once
 from governance.timeline import moments
@@ -172,3 +174,29 @@ def test_the_command_collects_indexes_and_compares(dao, watched, monkeypatch, ca
     assert '"tally_equal": true' in capsys.readouterr().out
     call_command("votes")
     assert "1 proposals, 5 votes" in capsys.readouterr().out
+
+
+def test_a_governor_that_is_watched_too_late_is_a_gap(dao, db):
+    governor, bundle = governor_for("oz", {"governor": dao.governor}), dao.bundle()
+    dao.send(dao.deployer, governor.propose(bundle))
+    dao.warp(DELAY + 1)
+    late = watch_governor(
+        client=dao.client,
+        flavour="oz",
+        addresses={"governor": dao.governor},
+        slug="late",
+        name="Late",
+        first_block=dao.client.head().number,
+    )
+    dao.vote(governor.proposal_id(bundle), late, (1,))
+    with pytest.raises(GapInData, match="watch it from its first block"):
+        dao.refresh(late)
+
+
+def test_a_proposal_that_is_canceled_before_its_snapshot_has_no_quorum(dao, watched):
+    bundle = dao.bundle()
+    dao.propose(bundle, deployment=watched)
+    dao.cancel(bundle, watched)
+    dao.refresh(watched)
+    row = OnchainProposal.objects.get()
+    assert (row.state, row.quorum) == ("canceled", None)

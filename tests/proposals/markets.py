@@ -24,6 +24,7 @@ from forecasting.models import (
 from governance.chain.abi import checksum
 from governance.errors import InputError
 from governance.models import Block, Chain, Deployment
+from tests.forecasting.rows import derive
 from tests.proposals.cases import CURRENT
 
 NOW = 1_700_000_000 - 1_700_000_000 % 3600
@@ -76,6 +77,7 @@ def small_market() -> SmallMarket:
         coverage_digest="0x" + "02" * 32,
         dataset_hash="0x" + "03" * 32,
     )
+    derive(snapshot)
     _book(snapshot, weth, usdc)
     for reserve, price in ((weth, 2_000), (usdc, 1)):
         Price.objects.bulk_create(

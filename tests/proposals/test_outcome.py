@@ -7,14 +7,15 @@ import math
 import pytest
 from django.db import DatabaseError, transaction
 
-from forecasting.models import AccountState, Liquidation, Price, Snapshot
-from governance.errors import ConflictError, InputError
+from forecasting.models import AccountState, Derivation, Liquidation, Price, Snapshot
+from governance.errors import ConflictError, GapInData, InputError
 from governance.models import Block
 from proposals import draft as drafting
 from proposals import outcome, policy, review
 from proposals.models import Draft, Outcome
 from proposals.realised import Window, measure
 from proposals.recommend import recommend
+from tests.forecasting.rows import derive
 from tests.proposals.cases import CURRENT, document
 from tests.proposals.fake_chain import FakeChain
 from tests.proposals.markets import HEAD, NOW, STEWARD, address
@@ -70,6 +71,7 @@ def aftermath(market):
         coverage_digest="0x",
         dataset_hash="0x",
     )
+    derive(later)
     for who, collateral, debt in ((1, 1_000, 1_100), (2, 5_000, 1_000)):
         AccountState.objects.create(
             snapshot=later,
@@ -149,6 +151,16 @@ def test_what_was_not_executed_is_not_scored(market, models, monkeypatch):
     draft = drafting.draft(found, proposer=STEWARD, client=chain)
     with pytest.raises(ConflictError, match="not executed"):
         outcome.score(draft, client=chain)
+
+
+def test_history_must_reach_the_window_s_end(market, aftermath):
+    Derivation.objects.update(block_number=HEAD + 400)
+    with pytest.raises(GapInData, match="derived up to block 5400, not to block 5500"):
+        measure(market.weth, window=Window(start=NOW, end=END))
+    Derivation.objects.update(block_number=HEAD + 500)
+    measure(market.weth, window=Window(start=NOW, end=END))
+    aftermath.refresh_from_db()
+    assert aftermath.pinned
 
 
 def test_the_database_refuses_to_change_a_score(executed, aftermath):

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from forecasting import forecasts, training
 from forecasting.models import Forecast
-from forecasting.selectors import latest_snapshot
+from forecasting.selectors import final_snapshot
 from governance import deployments
 from governance.errors import InputError
 from governance.management.base import BreakwaterCommand
@@ -18,7 +18,7 @@ from governance.models import Deployment
 class Command(BreakwaterCommand):
     """Forecast volatility and losses."""
 
-    help = "Forecast each reserve's volatility and the market's bad debt from the latest snapshot, and register both."
+    help = "Forecast each reserve's volatility and the market's bad debt from the newest final snapshot; register both."
     needs = ("database",)
     reports = True
 
@@ -35,9 +35,10 @@ class Command(BreakwaterCommand):
             raise InputError(f"Use at least 1 hour and {forecasts.FEWEST_PATHS} paths.", field="paths", value=paths)
         made: list[dict[str, object]] = []
         for deployment in deployments.select(slugs, kind=Deployment.Kind.PROTOCOL):
-            snapshot = latest_snapshot(deployment)
+            snapshot = final_snapshot(deployment)
             if snapshot is None:
-                raise InputError(f"{deployment.name} has no snapshot yet; run `manage.py collect`.", field="snapshot")
+                message = f"{deployment.name} has no snapshot yet of a final block; run `manage.py collect`."
+                raise InputError(message, field="snapshot", value=deployment.slug)
             rows = forecasts.publish(snapshot, horizon_hours=hours, paths=paths, seed=seed)
             made.extend({"deployment": deployment.slug, **_report(row)} for row in rows)
             self.say(f"{deployment.name}, {hours} hours from block {snapshot.block_number:,}:")

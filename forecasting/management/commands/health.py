@@ -1,4 +1,4 @@
-"""`manage.py health`: one account as the newest snapshot has it."""
+"""`manage.py health`: one account as the newest snapshot has it, or all accounts of imported books."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from forecasting import selectors
-from forecasting.models import AccountState, Position
+from forecasting.imports import catalogue
+from forecasting.imports import health as imported
+from forecasting.imports.times import MICRO
+from forecasting.models import AccountState, ImportedDataset, Position
 from governance import deployments
 from governance.chain.abi import checksum
 from governance.domain.units import MAX_UINT256, render, to_decimal
@@ -19,17 +22,62 @@ from governance.models import Deployment
 class Command(BreakwaterCommand):
     """Show an account's health."""
 
-    help = "Show what one account holds and owes, and its health factor, as of the newest snapshot."
+    help = "Show an account's health factor as of the newest snapshot, or those of all accounts of imported books."
     needs = ("database",)
     reports = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the account and where to look."""
-        parser.add_argument("account", help="the account's address")
+        parser.add_argument("account", nargs="?", default="", help="the account's address (default: imported books)")
+        parser.add_argument("--dataset", default="", metavar="NAME", help="imported positions (default: all of them)")
         parser.add_argument("--deployment", default="", metavar="SLUG", help="protocol (default: the only one)")
 
-    def handle(self, *, account: str, deployment: str, **_: Any) -> None:  # noqa: ANN401
-        """Look the account up and print it.
+    def handle(self, *, account: str, dataset: str, deployment: str, **_: Any) -> None:  # noqa: ANN401
+        """Look one account up, or compute all of the imported books."""
+        if account and not dataset:
+            self._account(account, deployment)
+        else:
+            self._imported(dataset, account)
+
+    def _imported(self, name: str, account: str) -> None:
+        """Compute the health factors of imported books and compare them with the published ones.
+
+        Raises
+        ------
+        InputError
+            When nothing of the kind is imported.
+        """
+        kind = ImportedDataset.Kind.POSITIONS
+        datasets = [catalogue.find(name, kind=kind)] if name else list(ImportedDataset.objects.filter(kind=kind))
+        if not datasets:
+            raise InputError(
+                "Name an account, or import a book: manage.py import positions FILE --source NAME.", field="account"
+            )
+        rows = [row for dataset in datasets for row in imported.health(dataset)]
+        rows = [row for row in rows if not account or row.account.lower() == account.lower()]
+        if not rows:
+            raise InputError(f"{account} is in no book of {name}.", field="account", value=account)
+        worst = imported.worst(rows)
+        error = float(worst.error or 0) if worst else None
+        compared = sum(row.error is not None for row in rows)
+        below = sum(row.health_factor is not None and row.health_factor < 1 for row in rows)
+        said = f"; at most {error:.3g} from the published ones ({compared:,} compared)" if worst else ""
+        self.answer(
+            {
+                "datasets": [dataset.name for dataset in datasets],
+                "accounts": len(rows),
+                "compared": compared,
+                "below_one": below,
+                "max_abs_error": error,
+                "error_of": "difference / max(1, published health factor)",
+                "worst": _imported_data(worst) if worst else None,
+                "health_factors": [_imported_data(row) for row in rows],
+            },
+            f"{len(rows):,} accounts, {below:,} below a health factor of 1{said}.",
+        )
+
+    def _account(self, account: str, deployment: str) -> None:
+        """Look one account up in the newest snapshot and print it.
 
         Raises
         ------
@@ -49,6 +97,17 @@ class Command(BreakwaterCommand):
         rows = list(selectors.positions(taken, address))
         lines = [_summary(state, taken.block_number), *map(_line, rows)]
         self.answer(_data(state, rows) | {"block_number": taken.block_number}, "\n".join(lines))
+
+
+def _imported_data(row: imported.Health) -> dict[str, object]:
+    return {
+        "book": row.book,
+        "account": row.account,
+        "timestamp": row.timestamp // MICRO,
+        "health_factor": None if row.health_factor is None else f"{row.health_factor:.18g}",
+        "published": None if row.published is None else f"{row.published:f}",
+        "error": None if row.error is None else float(row.error),
+    }
 
 
 def _summary(state: AccountState, block: int) -> str:

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from forecasting import training
 from forecasting.models import ModelVersion
-from forecasting.selectors import latest_snapshot
+from forecasting.selectors import final_snapshot
 from governance import deployments
 from governance.errors import InputError
 from governance.management.base import BreakwaterCommand
@@ -18,7 +18,7 @@ from governance.models import Deployment
 class Command(BreakwaterCommand):
     """Train the models of every market, or of some."""
 
-    help = "Train volatility and cascade models on the latest snapshot of each market, in the Celery worker."
+    help = "Train volatility and cascade models on the newest final snapshot of each market, in the Celery worker."
     needs = ("database", "broker", "worker")
     reports = True
 
@@ -33,9 +33,10 @@ class Command(BreakwaterCommand):
         """Ask for the runs, follow them and report."""
         trained = []
         for deployment in deployments.select(slugs, kind=Deployment.Kind.PROTOCOL):
-            snapshot = latest_snapshot(deployment)
+            snapshot = final_snapshot(deployment)
             if snapshot is None:
-                raise InputError(f"{deployment.name} has no snapshot yet; run `manage.py collect`.", field="snapshot")
+                message = f"{deployment.name} has no snapshot yet of a final block; run `manage.py collect`."
+                raise InputError(message, field="snapshot", value=deployment.slug)
             config = {} if paths is None else {"paths": paths}
             run = training.request(deployment, snapshot, seed=seed, config=config)
             with self.progress(f"training {deployment.name}") as progress:
@@ -56,6 +57,7 @@ def _report(deployment: Deployment, cascade: ModelVersion) -> dict[str, object]:
                 "verdict": version.verdict,
                 "artifact_hash": version.artifact_hash,
                 "dataset_hash": version.dataset.hash,
+                "coverage_digest": version.dataset.coverage_digest,
                 "code_version": version.code_version,
                 "seed": version.seed,
                 "metrics": version.metrics,

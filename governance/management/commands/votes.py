@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from governance import selectors
+from governance.chain import finality
 from governance.chain.client import default_client
 from governance.chain.logs import collect
 from governance.env import env
@@ -21,11 +22,11 @@ class Command(BreakwaterCommand):
     reports = True
 
     def handle(self, **_: Any) -> None:  # noqa: ANN401
-        """Index every governor that is watched."""
+        """Index every governor that is watched on the chain that our nodes serve."""
         client = default_client()
-        head = client.head().number - env().confirmations
+        head = finality.head(client)
         found: dict[str, IndexReport] = {}
-        for deployment in selectors.governors():
+        for deployment in selectors.governors().filter(chain=env().chain_id):
             with self.progress(deployment.name) as advance:
                 collect(client, deployment, to_block=head, progress=advance)
             found[deployment.slug] = index(deployment, client=client)

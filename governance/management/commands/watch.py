@@ -1,7 +1,8 @@
-"""`manage.py watch`: tell Breakwater which protocol or governor to follow."""
+"""`manage.py watch`: tell Breakwater which protocols and governors to follow, and which not any more."""
 
 from __future__ import annotations
 
+import getpass
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -10,58 +11,154 @@ from governance import deployments
 from governance.chain.abi import checksum
 from governance.chain.client import default_client
 from governance.errors import InputError
-from governance.management.base import BreakwaterCommand
+from governance.governors import base as governors
+from governance.management.base import BreakwaterCommand, prepare
+from governance.models import Deployment
 from governance.protocols import base as protocols
 
 
 class Command(BreakwaterCommand):
     """Watch a protocol or a governor."""
 
-    help = "Watch a lending protocol or a governor: its history is collected from now on."
-    needs = ("database", "node")
+    help = "Watch a lending protocol or a governor, so that its history is collected; list or remove what is watched."
+    needs = ("database",)
     reports = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add flavour, address and names."""
-        parser.add_argument("flavour", help=f"a protocol ({', '.join(protocols.flavours())}) or a governor (oz)")
-        parser.add_argument("address", help="Aave: the addresses provider; a governor: the governor itself")
-        parser.add_argument("--slug", required=True, help="short name for addresses of pages and for commands")
+        known = f"a protocol ({', '.join(protocols.flavours())}) or a governor ({', '.join(governors.flavours())})"
+        parser.add_argument("flavour", nargs="?", help=known)
+        parser.add_argument("address", nargs="?", help="Aave: the addresses provider; a governor: the governor itself")
+        parser.add_argument(
+            "--kind",
+            choices=Deployment.Kind.values,
+            help="which of the two, for a flavour of both (default: protocol where there is one of that name)",
+        )
+        parser.add_argument("--slug", help="short name for addresses of pages and for commands")
         parser.add_argument("--name", help="name for people (default: the slug)")
-        parser.add_argument("--first-block", type=int, default=0, help="block of the first contract (default: 0)")
+        parser.add_argument("--first-block", type=int, help="block of the first contract (default: 0)")
         parser.add_argument(
             "--role",
             action="append",
             default=[],
-            metavar="ROLE=ADDRESS",
-            help="a governor's companion, e.g. timelock=0x… and token=0x…; repeat it for each",
+            metavar="ROLE=VALUE",
+            help="what the address does not say: a governor's timelock=0x… and token=0x…, Morpho's market=0x…",
         )
+        parser.add_argument(
+            "--update", action="store_true", help="let other addresses replace those that the slug stands for"
+        )
+        parser.add_argument("--list", action="store_true", help="list what is watched")
+        parser.add_argument("--remove", metavar="SLUG", help="forget a deployment and its collected history")
+        parser.add_argument("--yes", action="store_true", help="remove: do it, instead of saying what would be done")
 
-    def handle(self, *, flavour: str, address: str, slug: str, first_block: int, **options: Any) -> None:  # noqa: ANN401
-        """Discover the contracts and store the deployment."""
-        name = str(options["name"] or slug)
-        client = default_client()
-        if flavour in protocols.flavours():
-            deployment = deployments.watch_protocol(
-                client=client, flavour=flavour, address=address, slug=slug, name=name, first_block=first_block
-            )
+    def handle(self, **options: Any) -> None:  # noqa: ANN401
+        """Watch, list or remove.
+
+        Raises
+        ------
+        InputError
+            When not exactly one of these was asked for.
+        """
+        asked = [bool(options["flavour"]), options["list"], bool(options["remove"])]
+        if sum(asked) != 1:
+            message = "Say either what to watch (FLAVOUR ADDRESS --slug SLUG), or --list, or --remove SLUG."
+            raise InputError(message, field="flavour")
+        if options["list"]:
+            self._list()
+        elif options["remove"]:
+            self._remove(options["remove"], sure=options["yes"])
         else:
-            deployment = deployments.watch_governor(
-                client=client,
-                flavour=flavour,
-                addresses={"governor": checksum(address)} | dict(map(_role, options["role"])),
-                slug=slug,
-                name=name,
-                first_block=first_block,
-            )
+            self._watch(**options)
+
+    def _watch(self, *, flavour: str, address: str | None, slug: str | None, **options: Any) -> None:  # noqa: ANN401
+        if not address or not slug:
+            missing = "slug" if address else "address"
+            raise InputError(f"To watch {flavour} the {missing} is needed; see manage.py watch --help.", field=missing)
+        options["kind"] = _kind(flavour, options["kind"])
+        prepare(("node",), tell=self.say)
+        deployment = _save(flavour, checksum(address), slug, options)
         found = "\n".join(f"  {role}: {where}" for role, where in deployment.addresses.items())
         self.answer(
-            {"slug": deployment.slug, "kind": deployment.kind, "addresses": deployment.addresses},
+            _row(deployment),
             f"{deployment.name} is watched from block {deployment.first_block}; run manage.py collect.\n{found}",
         )
 
+    def _list(self) -> None:
+        found = deployments.select()
+        lines = [
+            f"{row.slug}: {row.name} ({row.flavour} on chain {row.chain_id}), from block {row.first_block:,}"
+            for row in found
+        ]
+        self.answer(
+            {"watched": [_row(row) for row in found]}, "\n".join(lines) or "Nothing is watched yet; see --help."
+        )
+
+    def _remove(self, slug: str, *, sure: bool) -> None:
+        (deployment,) = deployments.select([slug])
+        if not sure:
+            message = (
+                f"{deployment.name} would be forgotten with everything that was collected of it since block"
+                f" {deployment.first_block:,}; say --yes to do it."
+            )
+            raise InputError(message, field="yes", slug=slug)
+        removed = deployments.remove(deployment, actor=getpass.getuser())
+        text = ", ".join(f"{count:,} {kind}" for kind, count in sorted(removed.items()) if count)
+        self.answer({"removed": slug, "rows": removed}, f"{deployment.name} is not watched any more; removed {text}.")
+
+
+def _kind(flavour: str, asked: str | None) -> str:
+    """Return whether ``flavour`` is a protocol or a governor."""
+    known = {Deployment.Kind.PROTOCOL: protocols.flavours(), Deployment.Kind.GOVERNOR: governors.flavours()}
+    for kind, flavours in known.items():
+        if flavour in flavours and asked in {None, kind}:
+            return kind
+    names = ", ".join(f"{name} ({kind})" for kind, flavours in known.items() for name in flavours)
+    raise InputError(
+        f"There is no {asked or 'flavour'} {flavour!r}; there are: {names}.", field="flavour", value=flavour
+    )
+
+
+def _save(flavour: str, address: str, slug: str, options: dict[str, Any]) -> Deployment:
+    client = default_client()
+    roles = dict(map(_role, options["role"]))
+    name, first, update = str(options["name"] or slug), options["first_block"], bool(options["update"])
+    if options["kind"] == Deployment.Kind.GOVERNOR:
+        addresses = {"governor": address} | {role: checksum(value) for role, value in roles.items()}
+        return deployments.watch_governor(
+            client=client,
+            flavour=flavour,
+            addresses=addresses,
+            slug=slug,
+            name=name,
+            first_block=first,
+            update=update,
+        )
+    return deployments.watch_protocol(
+        client=client,
+        flavour=flavour,
+        address=address,
+        slug=slug,
+        name=name,
+        first_block=first,
+        update=update,
+        options=roles,
+    )
+
+
+def _row(deployment: Deployment) -> dict[str, object]:
+    return {
+        "slug": deployment.slug,
+        "name": deployment.name,
+        "kind": deployment.kind,
+        "flavour": deployment.flavour,
+        "chain_id": deployment.chain_id,
+        "first_block": deployment.first_block,
+        "addresses": deployment.addresses,
+    }
+
 
 def _role(text: str) -> tuple[str, str]:
-    role, _, address = text.partition("=")
-    if not role or not address:
-        raise InputError(f"{text!r} is not ROLE=ADDRESS, e.g. timelock=0x…", field="role", value=text)
-    return role, checksum(address)
+    role, _, value = text.partition("=")
+    if not role or not value:
+        raise InputError(f"{text!r} is not ROLE=VALUE, e.g. timelock=0x…", field="role", value=text)
+    return role, value

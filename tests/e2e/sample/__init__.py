@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from forecasting.models import AccountState, Reserve
 from governance.models import Chain, Deployment, OnchainProposal
 from proposals.models import Draft, Outcome, Recommendation
+from tests.e2e.sample import collection as make_collection
 from tests.e2e.sample import decisions as make_decisions
 from tests.e2e.sample import market as make_market
 from tests.e2e.sample import models as make_models
@@ -38,6 +39,8 @@ def fill() -> Sample:
     rng = random.Random(7)
     chain = Chain.objects.create(chain_id=31337, name="Local world", genesis_hash=hash_of("genesis"))
     market, governor = make_market.deployments(chain)
+    make_collection.cover(chain, market, governor)
+    make_collection.trouble(chain)
     reserves = [
         Reserve.objects.create(
             deployment=market,

@@ -16,7 +16,7 @@ from forecasting.models import (
     Snapshot,
 )
 from governance.domain.units import MAX_UINT256, RAY, WAD
-from governance.models import Block, Chain, Coverage, Deployment, Stream
+from governance.models import Chain, Deployment
 from tests.e2e.sample.base import DAYS, HEAD, RESERVES, START, USD, account_of, hash_of
 
 
@@ -40,29 +40,6 @@ def deployments(chain: Chain) -> tuple[Deployment, Deployment]:
         first_block=0,
         addresses={role: account_of(620 + i) for i, role in enumerate(("governor", "timelock", "token"))},
     )
-    for deployment, logs in ((market, 184_220), (governor, 212)):
-        stream = Stream.objects.create(
-            deployment=deployment, addresses=sorted(deployment.addresses.values()), first_block=0
-        )
-        Coverage.objects.create(
-            stream=stream,
-            first=0,
-            last=HEAD,
-            first_parent=hash_of("zero"),
-            last_hash=hash_of("head"),
-            n_logs=logs,
-            digest=hash_of(deployment.slug),
-            provider="127.0.0.1",
-            proof="bloom",
-        )
-    for number in (HEAD - 1, HEAD):
-        Block.objects.create(
-            chain=chain,
-            number=number,
-            hash=bytes.fromhex(hash_of(str(number))[2:]),
-            parent_hash=bytes.fromhex(hash_of(str(number - 1))[2:]),
-            timestamp=START + number * 3_600,
-        )
     return market, governor
 
 

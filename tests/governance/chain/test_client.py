@@ -162,7 +162,7 @@ def test_an_idle_connection_that_the_node_closed_is_opened_again():
     with serving(ok("0x1")) as node:
         client = Client([node.url], chain_id=None, timeout=5, attempts=1)
         client.call("eth_blockNumber")
-        client._endpoints[0]._local.line.connection.sock.shutdown(2)
+        client._nodes.endpoints[0]._local.line.connection.sock.shutdown(2)
         assert client.call("eth_blockNumber") == "0x1"
         client.close()
 

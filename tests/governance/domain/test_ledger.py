@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 from governance.domain import events
 from governance.domain.ledger import Ledger
 from governance.domain.position import Holding
+from governance.domain.rules import RULES, VERSIONS
 from governance.domain.units import RAY, ray_mul
-from governance.errors import GapInData, ImplausibleData
+from governance.errors import GapInData, ImplausibleData, InputError
 
 LISTED = events.ReserveListed("eth", "aEth", "sEth", "vEth")
 
@@ -124,3 +127,140 @@ def test_supplying_and_withdrawing_all_leaves_nothing(deposits):
     scaled = holding(made, "me").scaled_supply
     made.apply(events.BalanceChanged("aEth", "me", -ray_mul(scaled, index), index), 100)
     assert holding(made, "me").scaled_supply == 0
+
+
+def test_a_later_version_rounds_in_the_protocols_favour():
+    index = 3 * RAY // 2
+    later = events.VersionReached("3.5")
+    made = ledger(
+        later, events.BalanceChanged("aEth", "me", 99, index), events.BalanceChanged("vEth", "me", 101, index)
+    )
+    assert holding(made, "me") == Holding(scaled_supply=66, scaled_debt=67)  # 66 are worth 99; 67 are worth 100.5, up
+    made.apply(events.BalanceChanged("aEth", "me", -99, index), 100)
+    made.apply(events.BalanceChanged("vEth", "me", -101, index), 100)
+    assert holding(made, "me") == Holding()
+
+
+def test_a_change_that_no_balance_can_make_is_refused():
+    made = ledger(events.VersionReached("3.5"))
+    with pytest.raises(ImplausibleData, match="No scaled balance is worth 2 at the index"):
+        made.apply(events.BalanceChanged("aEth", "me", 2, 3 * RAY // 2), 100)  # 1 is worth 1.5, 2 are worth 3
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("index", [0, RAY - 1])
+def test_an_index_below_one_is_refused(version, index):
+    made = ledger(events.VersionReached(version))
+    with pytest.raises(ImplausibleData, match="below one"):
+        made.apply(events.BalanceChanged("aEth", "me", 1, index), 100)
+
+
+@given(st.integers(0, 2**120), st.integers(0, 2**120), st.integers(RAY, 2**128), st.booleans())
+def test_a_scaled_balance_follows_from_what_it_is_worth(before, after, index, debt):
+    rules = RULES["3.7"]
+    change = rules.balance(after, index, debt=debt) - rules.balance(before, index, debt=debt)
+    assert rules.scaled_after(before, change, index, debt=debt) == after
+
+
+def test_a_token_that_was_never_listed_is_a_gap():
+    with pytest.raises(GapInData, match="logs are missing"):
+        ledger(events.BalanceChanged("aBtc", "me", 1, RAY))
+
+
+def test_a_reserves_terms():
+    made = ledger(
+        events.TermSet("eth", "frozen", 1),
+        events.TermSet("eth", "pending_ltv", 7_500),
+        events.DeficitChanged("eth", 100),
+        events.DeficitChanged("eth", -40),
+    )
+    state = made.book(timestamp=100, decimals={"eth": 18}).market.reserves["eth"]
+    assert (made.term("eth", "active"), made.term("eth", "deficit"), made.term("eth", "paused")) == (1, 60, 0)
+    assert (state.parameters["ltv"], state.approved_ltv) == (0, 7_500)
+    made.apply(events.TermSet("eth", "frozen", 0), 100)
+    made.apply(events.ParameterSet("eth", "ltv", 7_500), 100)
+    assert made.book(timestamp=100, decimals={"eth": 18}).market.reserves["eth"].approved_ltv == 7_500
+
+
+def routed() -> Ledger:
+    return ledger(
+        events.FeedRouted("proxy", "old", 0),
+        events.FeedRouted("proxy", "new", 200),
+        events.FeedChosen("eth", "proxy"),
+        events.PricePublished("old", 5),
+        events.PricePublished("new", 7),
+    )
+
+
+def test_a_routed_price_is_that_of_whom_the_feed_passes_on_then():
+    made = routed()
+    assert (made.price("eth"), made.assets_of("old"), made.assets_of("new")) == (5, ["eth"], [])
+    for timestamp, price in ((199, 5), (200, 7)):
+        assert made.book(timestamp=timestamp, decimals={"eth": 18}).market.reserves["eth"].price == price
+    made.apply(events.PricePublished("new", 8), 300)
+    assert (made.price("eth"), made.assets_of("old"), made.assets_of("new")) == (8, [], ["eth"])
+
+
+def test_a_route_that_begins_later_tells_nothing_yet():
+    made = ledger(
+        events.FeedRouted("proxy", "it", 200), events.FeedChosen("eth", "proxy"), events.PricePublished("it", 5)
+    )
+    assert (made.price("eth"), made.assets_of("")) == (0, ["eth"])
+
+
+def test_a_price_that_was_read_holds_until_another_source_is_chosen():
+    made = ledger(events.FeedChosen("eth", "adapter"))
+    made.observe({"eth": 42})
+    assert made.price("eth") == 42
+    made.apply(events.FeedChosen("eth", "feed"), 100)
+    assert made.price("eth") == 0
+
+
+def test_an_answer_below_zero_is_no_price():
+    made = ledger(events.FeedChosen("eth", "feed"), events.PricePublished("feed", -1))
+    assert made.price("eth") == 0
+
+
+def test_modes_list_their_assets():
+    made = ledger(
+        events.VersionReached("3.7"),
+        events.EModeDefined(1, 9_000, 9_500, 10_100, "0x0"),
+        *(events.EModeListed("eth", 1, role, enabled=True) for role in ("collateral", "borrowable", "ltv_zero")),
+        events.EModeIsolated(1, isolated=True),
+    )
+    mode = made.book(timestamp=100, decimals={"eth": 18}).market.emodes[1]
+    assert (mode.collateral, mode.borrowable, mode.ltv_zero, mode.isolated) == (("eth",), ("eth",), ("eth",), True)
+    made.apply(events.EModeListed("eth", 1, "collateral", enabled=False), 100)
+    made.apply(events.EModeIsolated(1, isolated=False), 100)
+    mode = made.book(timestamp=100, decimals={"eth": 18}).market.emodes[1]
+    assert (mode.collateral, mode.borrowable, mode.isolated) == ((), ("eth",), False)
+
+
+def test_the_upgrade_to_3_6_leaves_without_power_what_had_none():
+    before = (
+        events.VersionReached("3.5"),
+        events.EModeDefined(1, 9_000, 9_500, 10_100, "0x0"),
+        events.EModeListed("eth", 1, "collateral", enabled=True),
+    )
+    upgrade = events.VersionReached("3.6")
+    powerless, powerful = ledger(*before, upgrade), ledger(*before, events.ParameterSet("eth", "ltv", 1), upgrade)
+    for made, expected in ((powerless, ("eth",)), (powerful, ())):
+        assert made.book(timestamp=100, decimals={"eth": 18}).market.emodes[1].ltv_zero == expected
+
+
+def test_an_unknown_version_is_refused():
+    with pytest.raises(InputError, match=r"no Aave v3 version '9\.9' that we know"):
+        ledger(events.VersionReached("9.9"))
+
+
+def test_what_is_known_survives_being_frozen():
+    made = routed()
+    made.observe({"btc": 1})
+    for event in (events.VersionReached("3.6"), events.EModeListed("eth", 1, "collateral", enabled=True)):
+        made.apply(event, 150)
+    thawed = Ledger()
+    thawed.restore(json.loads(json.dumps(made.freeze())))
+    assert thawed.freeze() == made.freeze()
+    assert (thawed.version, thawed.price("eth")) == ("3.6", 5)
+    thawed.apply(events.BalanceChanged("aEth", "me", 5, RAY), 250)
+    assert (thawed.price("eth"), holding(thawed, "me").scaled_supply) == (7, 5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.domain.market import YEAR, ReserveState, compound_interest, linear_interest
+from governance.domain.market import YEAR, ReserveState, compound_interest, linear_interest, nested_interest
 from governance.domain.units import RAY, ray_mul
 
 rates = st.integers(0, 3 * RAY)
@@ -88,3 +88,24 @@ def test_totals_hold_variable_and_stable_debt():
     assert state.total_supply(1_000) == 10
     assert state.total_debt(1_000) == 1_100
     assert state.total_debt(1_000 + YEAR) == 100 + 1_105
+
+
+def test_since_3_4_interest_is_a_nested_polynomial():
+    assert nested_interest(RAY, 0) == RAY
+    assert nested_interest(RAY, YEAR) == RAY + RAY + RAY // 2 + RAY // 6  # 1 + 1 + 1/2 + 1/6
+    x = RAY // 10 // YEAR
+    assert nested_interest(RAY // 10, 1) == RAY + x + 5_027_554_544  # x**2 / 2 is 5,027,554,538.3; x**3 / 6 is 5.3
+
+
+@given(rates, spans)
+def test_both_forms_of_interest_are_close(rate, seconds):
+    old, new = compound_interest(rate, seconds), nested_interest(rate, seconds)
+    assert old <= new <= old + old // 10**5
+
+
+def test_a_reserve_counts_by_its_markets_version():
+    rate = {"variable_borrow_rate": RAY // 3, "scaled_debt": 7, "scaled_supply": 7, "liquidity_index": 3 * RAY // 2}
+    old, new = reserve(version="3.3", **rate), reserve(version="3.4", **rate)
+    assert old.debt_index(10**6) == compound_interest(RAY // 3, 10**6 - 1_000)
+    assert new.debt_index(10**6) == nested_interest(RAY // 3, 10**6 - 1_000)
+    assert [reserve(version=version, **rate).total_supply(1_000) for version in ("3.4", "3.5")] == [11, 10]

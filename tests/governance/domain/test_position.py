@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,8 +21,9 @@ def stable(**changes):
     return reserve(**({"asset": "usd", "decimals": 6, "price": DOLLAR} | changes))
 
 
-def market(*reserves, **emodes) -> Market:
+def market(*reserves, version: str = "3.0", **emodes) -> Market:
     return Market(
+        version=version,
         timestamp=NOW,
         reserves={state.asset: state for state in reserves},
         emodes={int(number[1:]): mode for number, mode in emodes.items()},
@@ -139,3 +142,79 @@ def test_more_debt_never_makes_healthier(supply, debt, more):
         for owed in (debt, debt + more)
     )
     assert second <= first
+
+
+LIQUID = EMode(
+    ltv=9_300, liquidation_threshold=9_500, liquidation_bonus=10_100, price=0, collateral=("usd",), borrowable=("eth",)
+)
+
+
+def in_mode(version: str, mode: EMode, **parameters: int):
+    terms = {"ltv": 7_500, "liquidation_threshold": 8_000, "liquidation_bonus": 10_500} | parameters
+    holdings = {
+        "usd": Holding(scaled_supply=1_000 * 10**6, used_as_collateral=True),
+        "eth": Holding(scaled_supply=ETHER, scaled_debt=ETHER // 10, used_as_collateral=True),
+    }
+    reserves = (stable(parameters=terms, version=version), eth(version=version))
+    return health(account(emode=1, **holdings), market(*reserves, version=version, e1=mode))
+
+
+def test_a_mode_that_lists_its_assets_holds_for_those_alone():
+    found = in_mode("3.2", LIQUID)
+    assert (found.collateral_base, found.debt_base) == (3_000 * DOLLAR, 200 * DOLLAR)
+    assert found.ltv == (9_300 + 2 * 7_500) // 3
+    assert found.liquidation_threshold == (9_500 + 2 * 8_000) // 3
+
+
+def test_before_3_6_a_mode_does_not_lift_a_reserve_without_borrowing_power():
+    assert in_mode("3.5", LIQUID, ltv=0).ltv == 2 * 7_500 // 3
+    assert in_mode("3.6", LIQUID, ltv=0).ltv == (9_300 + 2 * 7_500) // 3
+
+
+def test_since_3_6_collateral_can_be_of_a_mode_alone():
+    terms = {"ltv": 0, "liquidation_threshold": 0, "liquidation_bonus": 0}
+    assert in_mode("3.5", LIQUID, **terms).collateral_base == 2_000 * DOLLAR
+    found = in_mode("3.6", LIQUID, **terms)
+    assert (found.collateral_base, found.liquidation_threshold) == (3_000 * DOLLAR, (9_500 + 2 * 8_000) // 3)
+
+
+def test_a_mode_can_take_an_assets_borrowing_power():
+    mode = replace(LIQUID, ltv_zero=("usd",))
+    found = in_mode("3.6", mode)
+    assert found.ltv == 2 * 7_500 // 3
+    assert found.liquidation_threshold == (9_500 + 2 * 8_000) // 3
+
+
+def test_in_an_isolated_mode_only_its_own_collateral_gives_borrowing_power():
+    found = in_mode("3.7", replace(LIQUID, isolated=True))
+    assert found.ltv == 9_300 // 3
+    assert found.liquidation_threshold == (9_500 + 2 * 8_000) // 3
+
+
+def test_since_3_5_debt_is_rounded_up_twice_and_collateral_down():
+    index = 3 * RAY // 2
+    holdings = {
+        "eth": Holding(scaled_supply=1, scaled_debt=1, used_as_collateral=True),
+        "usd": Holding(scaled_supply=7, used_as_collateral=True),
+    }
+    for version, supplied, owed in (("3.4", 2 + 11, 2), ("3.5", 1 + 10, 2)):
+        grown = {"liquidity_index": index, "variable_borrow_index": index, "version": version}
+        reserves = (eth(price=10**18, **grown), stable(price=10**6, **grown))
+        found = health(account(**holdings), market(*reserves, version=version))
+        assert (found.collateral_base, found.debt_base) == (supplied, owed)
+    dust = eth(price=1, version="3.5")
+    assert health(account(eth=Holding(scaled_debt=1)), market(dust, version="3.5")).debt_base == 1
+
+
+def test_since_3_5_the_factor_is_of_the_sum_and_not_of_the_average():
+    # Collateral 1 at 80 % and 2 at 50.01 %, debt 1: the sum is 18,002; the average is 6,000, and 3 x 60 % rounds to 2.
+    low = {"ltv": 0, "liquidation_threshold": 5_001, "liquidation_bonus": 10_500}
+    holdings = {
+        "eth": Holding(scaled_supply=1, used_as_collateral=True),
+        "usd": Holding(scaled_supply=2, scaled_debt=1, used_as_collateral=True),
+    }
+    for version, factor in (("3.4", 2 * WAD), ("3.5", 18_002 * WAD // 10_000)):
+        reserves = (eth(price=10**18, version=version), stable(price=10**6, version=version, parameters=low))
+        found = health(account(**holdings), market(*reserves, version=version))
+        assert (found.collateral_base, found.debt_base, found.liquidation_threshold) == (3, 1, 6_000)
+        assert found.health_factor == factor

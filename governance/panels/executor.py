@@ -1,4 +1,4 @@
-"""The exhibits of this floor's pages: the executor's work, and the state of what is collected."""
+"""The exhibits of the executor's work: its steps, its transactions, and what it read back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from governance.exhibits import Badge, Column, Table, Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from governance.models import AuditEntry, RelayAttempt, RelayStep, Reorg, Verification
-    from governance.overview import Range
-    from governance.services.base import ServiceStatus
+    from governance.models import RelayAttempt, RelayStep, Verification
 
 GWEI = 10**9
 
@@ -89,82 +87,9 @@ def verifications(rows: Sequence[Verification]) -> Table:
     )
 
 
-def coverage(rows: Sequence[Range]) -> Table:
-    """Return which ranges of which contracts are proven to be complete."""
-    return Table(
-        slug="coverage",
-        caption="Collected without a gap",
-        columns=(
-            Column(label="Deployment", value=lambda row: row.deployment),
-            Column(label="Contracts", value=lambda row: row.contracts, kind="integer"),
-            Column(label="From block", value=lambda row: row.first, kind="block"),
-            Column(label="To block", value=lambda row: row.last, kind="block"),
-            Column(label="Logs", value=lambda row: row.logs, kind="integer"),
-            Column(label="Digest", value=lambda row: row.digest, kind="hash"),
-            Column(label="Proof", value=lambda row: ", ".join(row.proofs)),
-            Column(label="Node", value=lambda row: ", ".join(row.nodes)),
-        ),
-        rows=rows,
-        empty="Nothing is collected yet.",
-    )
-
-
-def services(rows: Sequence[ServiceStatus]) -> Table:
-    """Return what runs."""
-    return Table(
-        slug="services",
-        caption="Services",
-        columns=(
-            Column(label="Service", value=lambda row: row.name.capitalize()),
-            Column(label="State", value=_running, kind="badge"),
-            Column(label="Whose", value=lambda row: "external" if row.external else "embedded"),
-            Column(label="Version", value=lambda row: row.version or None),
-            Column(label="Says", value=lambda row: row.detail or None),
-        ),
-        rows=rows,
-    )
-
-
-def audit(rows: Sequence[AuditEntry]) -> Table:
-    """Return the latest acts."""
-    return Table(
-        slug="audit",
-        caption="Audit log, the newest first",
-        columns=(
-            Column(label="№", value=lambda row: row.sequence, kind="integer"),
-            Column(label="When", value=lambda row: int(row.at.timestamp()), kind="time"),
-            Column(label="Who", value=lambda row: row.actor, kind="shortened"),
-            Column(label="What", value=lambda row: row.action),
-            Column(label="On", value=lambda row: row.subject, kind="shortened"),
-            Column(label="Seal", value=lambda row: row.hash, kind="hash"),
-        ),
-        rows=rows,
-        empty="Nobody has acted yet.",
-    )
-
-
-def reorgs(rows: Sequence[Reorg]) -> Table:
-    """Return the reorganisations that were seen."""
-    return Table(
-        slug="reorgs",
-        caption="Reorganisations",
-        columns=(
-            Column(label="Back to block", value=lambda row: row.ancestor, kind="block"),
-            Column(label="Orphaned block", value=lambda row: row.orphan_number, kind="block"),
-            Column(label="Orphaned hash", value=lambda row: row.orphan_hash, kind="hash"),
-        ),
-        rows=rows,
-        empty="The chain never took a collected block back.",
-    )
-
-
 def _actual(row: Verification) -> Value | None:
     return None if row.actual is None else Value(word=int(row.actual), unit=row.unit)
 
 
 def _holds(*, ok: bool) -> Badge:
     return Badge(text="Holds", tone="good") if ok else Badge(text="Does not hold", tone="bad")
-
-
-def _running(row: ServiceStatus) -> Badge:
-    return Badge(text="Running", tone="good") if row.running else Badge(text="Not running", tone="bad")

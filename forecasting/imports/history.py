@@ -1,0 +1,240 @@
+"""Imported prices as the models take them: the same grid and panel that collected history gives, and bars.
+
+References
+----------
+A price counts from the moment at which it was known: the close of a bar from the bar's end on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import connection
+from django.db.models import Count, QuerySet
+
+from forecasting.core.book import Floats
+from forecasting.core.realised import Grid, Panel, Stamps, grid, panel
+from forecasting.imports.catalogue import find, newest
+from forecasting.imports.prices import USD_LIKE, dollars
+from forecasting.imports.rows import Known
+from forecasting.imports.times import MICRO
+from forecasting.models import Dataset, ImportedFile, ImportedPrice
+from governance.domain.canonical import canonical
+from governance.errors import InputError, StaleData
+
+HOURLY = "imported-hourly"
+COMPARED = 20_000  # prices of another dataset that a file is compared with
+
+_OBSERVED = """
+    SELECT timestamp, round(close * 100000000)::bigint FROM forecasting_importedprice
+    WHERE dataset_id = %s AND version <= %s AND asset = %s AND quote = %s AND span = %s AND timestamp BETWEEN %s AND %s
+    ORDER BY timestamp
+"""
+_BARS = """
+    SELECT timestamp, open::float8, high::float8, low::float8, close::float8, coalesce(volume, 'NaN')::float8
+    FROM forecasting_importedprice
+    WHERE dataset_id = %s AND version <= %s AND asset = %s AND quote = %s AND span = %s AND timestamp BETWEEN %s AND %s
+    ORDER BY timestamp
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Hourly prices of imported assets, frozen.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        The exact rows, by content; cites the version that they were read from.
+    assets : tuple of str
+        R assets: the order of columns.
+    grid : Grid
+    panel : Panel
+    """
+
+    dataset: Dataset
+    assets: tuple[str, ...]
+    grid: Grid
+    panel: Panel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """An asset's n bars as they were imported; a gap is a gap.
+
+    Attributes
+    ----------
+    span : int
+        Length of a bar in seconds.
+    ends : (n,) int64
+        Unix seconds at which each bar ended.
+    open, high, low, close : (n,) floats
+        In USD.
+    volume : (n,) floats
+        In the asset; NaN where the source does not say.
+    """
+
+    span: int
+    ends: Stamps
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Series:
+    """Where the rows of one asset are."""
+
+    file: ImportedFile
+    asset: str
+    quote: str
+    span: int
+
+    def fetch(self, query: str, *, since: int, until: int) -> list[tuple[float, ...]]:
+        """Return the rows of a query between two unix seconds."""
+        window = (since * MICRO, until * MICRO)
+        with connection.cursor() as cursor:
+            cursor.execute(query, [self.file.dataset_id, self.file.version, self.asset, self.quote, self.span, *window])
+            rows: list[tuple[float, ...]] = cursor.fetchall()
+            return rows
+
+
+def hourly(*, source: str, assets: Sequence[str], since: int = 0, until: int = 1 << 40, version: int = 0) -> History:
+    """Return the hourly prices of assets from one source, registered by content.
+
+    Parameters
+    ----------
+    source : str
+        Name of the imported dataset, with or without ``prices/``.
+    assets : sequence of str
+    since, until : int
+        Unix seconds; earlier and later prices are left out.
+    version : int
+        Of the dataset; 0: the newest.
+
+    Raises
+    ------
+    InputError
+        When there is no such dataset or asset.
+    GapInData, ImplausibleData
+        When the prices must not be computed on.
+    """
+    file = newest(find(source, kind="prices"), version=version)
+    rows = _grid(file, assets, since=since, until=until)
+    facts = {
+        "name": file.dataset.name,
+        "version": file.version,
+        "imported": file.result.hash,
+        "assets": list(assets),
+        "since": since,
+        "until": until,
+    }
+    dataset, _ = Dataset.objects.get_or_create(
+        hash=_hash(facts, rows),
+        defaults={
+            "kind": HOURLY,
+            "first_timestamp": int(rows.timestamps[0]),
+            "last_timestamp": int(rows.timestamps[-1]),
+            "rows": int(rows.prices.size),
+            "block_number": 0,
+            "facts": facts,
+        },
+    )
+    return History(dataset=dataset, assets=tuple(assets), grid=rows, panel=panel(rows))
+
+
+def load(dataset: Dataset) -> History:
+    """Return frozen history, read again.
+
+    Raises
+    ------
+    StaleData
+        When the rows are no longer what they were.
+    """
+    facts = dataset.facts
+    found = hourly(
+        source=facts["name"],
+        assets=facts["assets"],
+        since=facts["since"],
+        until=facts["until"],
+        version=facts["version"],
+    )
+    if found.dataset != dataset:
+        raise StaleData(
+            f"The rows of dataset {dataset.hash[:12]} are no longer in the database as they were.", dataset=dataset.hash
+        )
+    return found
+
+
+def bars(*, source: str, asset: str, since: int = 0, until: int = 1 << 40, version: int = 0) -> Bars:
+    """Return an asset's bars at their own step, for range estimators.
+
+    Raises
+    ------
+    InputError
+        When there is no such dataset or asset, or it has single observations only.
+    """
+    series = _series(newest(find(source, kind="prices"), version=version), asset)
+    if not series.span:
+        raise InputError(f"{asset} of {source} has single prices, no bars.", field="asset", value=asset)
+    rows = np.array(series.fetch(_BARS, since=since, until=until), dtype=np.float64).reshape(-1, 6)
+    return Bars(
+        span=series.span,
+        ends=(rows[:, 0] / MICRO).astype(np.int64),
+        open=rows[:, 1],
+        high=rows[:, 2],
+        low=rows[:, 3],
+        close=rows[:, 4],
+        volume=rows[:, 5],
+    )
+
+
+def known(asset: str, first: int, last: int, source: str) -> Known | None:
+    """Return what other imported datasets say an asset cost in dollars (a `Lookup` for the checks)."""
+    rows = ImportedPrice.objects.filter(asset=asset, quote__in=USD_LIKE, timestamp__range=(first, last))
+    other = rows.exclude(dataset__source=source).order_by("dataset_id").values_list("dataset_id", flat=True).first()
+    if other is None:
+        return None
+    found = rows.filter(dataset_id=other).order_by("timestamp").values_list("timestamp", "close", "dataset__source")
+    micros, prices, names = zip(*found[:COMPARED], strict=True)
+    return Known(
+        name=f"prices/{names[0]}",
+        micros=np.array(micros, dtype=np.int64),
+        prices=np.array(prices, dtype=np.float64),
+    )
+
+
+def _grid(file: ImportedFile, assets: Sequence[str], *, since: int, until: int) -> Grid:
+    observations = [
+        (column, -(-int(micros) // MICRO), int(price))
+        for column, asset in enumerate(assets)
+        for micros, price in _series(file, asset).fetch(_OBSERVED, since=since, until=until)
+    ]
+    return grid(observations, assets=assets, until=until)
+
+
+def _series(file: ImportedFile, asset: str) -> _Series:
+    """Return the asset's series in dollars; of several steps, the one with the most rows."""
+    rows: QuerySet[ImportedPrice] = ImportedPrice.objects.filter(dataset=file.dataset, version__lte=file.version)
+    found = rows.filter(asset=asset).values("quote", "span").annotate(rows=Count("timestamp"))
+    usable = [row for row in found if dollars(row["quote"])]
+    if not usable:
+        names = ", ".join(rows.order_by("asset").values_list("asset", flat=True).distinct())
+        raise InputError(
+            f"{file.dataset.name} has no prices of {asset} in USD; it has {names}.", field="assets", value=asset
+        )
+    best = max(usable, key=lambda row: (row["rows"], -row["span"]))
+    return _Series(file=file, asset=asset, quote=best["quote"], span=best["span"])
+
+
+def _hash(facts: dict[str, object], rows: Grid) -> str:
+    """Return the hash of what is computed on: assets, times, prices, and where they came from."""
+    digest = hashlib.sha256(canonical({"kind": HOURLY, **facts}))
+    digest.update(rows.timestamps.astype("<i8").tobytes())
+    digest.update(rows.prices.astype("<i8").tobytes())
+    return f"0x{digest.hexdigest()}"

@@ -1,0 +1,195 @@
+"""A stronger look at a few blocks: all their receipts, hashed up to the header's receipts root.
+
+A bloom filter shows that a block without logs of ours is truly empty, but not that a block with some has all of them.
+The receipts do: the root of their trie is part of the header, so of the block's hash. They are asked of another
+provider where there is one. Which blocks are looked at follows from their hashes, so nobody can prepare for it, and
+everybody who collects the same chain looks at the same ones.
+
+References
+----------
+Ethereum yellow paper, 4.3.1 (receipts), appendices B (RLP) and D (the trie); EIP-2718 and EIP-1559 (typed receipts).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from governance.chain import answers, trie
+from governance.chain.encoding import RawHeader, RawLog, log_rows
+from governance.errors import ChainError, ChainUnavailable, DishonestAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from governance.chain.client import Client, Request
+
+KNOWN_TYPES = frozenset({0, 1, 2, 3, 4})
+"""Transaction types whose receipts have the four fields; some rollups have others, whose roots we cannot compute."""
+
+_SCALE = 2**32
+
+
+class RawReceipt(msgspec.Struct, rename="camel", gc=False):
+    """A receipt as the node gives it. Before Byzantium it has a state root in place of a status."""
+
+    cumulative_gas_used: str
+    logs_bloom: str
+    logs: list[RawLog]
+    type: str = "0x0"
+    status: str | None = None
+    root: str | None = None
+
+
+class Proven(NamedTuple):
+    """How many blocks were compared, whether all up to the receipts root, and whether with another provider."""
+
+    blocks: int = 0
+    rooted: bool = False
+    second: bool = False
+
+
+class _Answer(msgspec.Struct, gc=False):
+    id: int
+    result: list[RawReceipt] | None = None
+    error: Any = None
+
+
+_ANSWERS = msgspec.json.Decoder(list[_Answer])
+
+
+def sample(headers: Sequence[RawHeader], share: float, *, in_doubt: frozenset[str] = frozenset()) -> list[RawHeader]:
+    """Return the headers whose hash says that their blocks are looked at; ``share`` is how many of all, 0 to 1.
+
+    Blocks ``in_doubt`` (hashes) are always looked at, unless none is: a node that hides a block's logs may do so twice.
+    """
+    bar = round(share * _SCALE)
+    return [header for header in headers if bar and (int(header.hash[-8:], 16) < bar or header.hash in in_doubt)]
+
+
+def compare(
+    client: Client,
+    headers: Sequence[RawHeader],
+    found: Sequence[RawLog],
+    *,
+    chain_id: int,
+    wanted: Sequence[str],
+    host: str,
+) -> Proven:
+    """Compare the logs of some blocks with those in their receipts.
+
+    Parameters
+    ----------
+    client : Client
+        Another of its providers than ``host`` is asked if it has one.
+    headers : sequence of RawHeader
+        Of the blocks that are looked at.
+    found : sequence of RawLog
+        The logs that were given for the whole range.
+    chain_id : int
+        The chain.
+    wanted : sequence of str
+        Addresses, in lower case.
+    host : str
+        Who gave the logs.
+
+    Raises
+    ------
+    DishonestAnswer
+        When they differ; the fact ``host`` says whose answer is wrong.
+    """
+    if not headers:
+        return Proven()
+    try:
+        receipts, rooted, second = _from_whoever(client, headers, host)
+    except (DishonestAnswer, ChainUnavailable):
+        raise
+    except ChainError:
+        return Proven()  # many nodes do not offer it
+    numbers = {header.number for header in headers}
+    known = frozenset(wanted)
+    said = [log for log in found if log.block_number in numbers]
+    true = [log for each in receipts for receipt in each for log in receipt.logs if log.address in known]
+    if log_rows(chain_id, said, headers, wanted).rows != log_rows(chain_id, true, headers, wanted).rows:
+        message = f"The node at {host} gave other logs than the receipts of {len(headers)} sampled blocks hold."
+        raise DishonestAnswer(message, host=host, kind="missing-logs", block=int(headers[0].number, 16))
+    return Proven(blocks=len(headers), rooted=rooted, second=second)
+
+
+def _from_whoever(client: Client, headers: Sequence[RawHeader], host: str) -> tuple[list[list[RawReceipt]], bool, bool]:
+    """Return the blocks' receipts, whether they all hash to the roots, and whether another provider gave them.
+
+    The root proves them whoever gives them. So when the other provider has none, or false ones, any will do.
+    """
+    other = client.without(host)
+    if other is not None:
+        try:
+            return (*_rooted_receipts(other, headers), True)
+        except DishonestAnswer as error:
+            numbers = [int(header.number, 16) for header in headers]
+            client.distrust(error, first=min(numbers), last=max(numbers))
+        except ChainUnavailable:
+            pass
+    return (*_rooted_receipts(client, headers), False)
+
+
+def _rooted_receipts(client: Client, headers: Sequence[RawHeader]) -> tuple[list[list[RawReceipt]], bool]:
+    receipts = _receipts(client, [("eth_getBlockReceipts", [header.number]) for header in headers])
+    rooted = [_rooted(header, each, client.host) for header, each in zip(headers, receipts, strict=True)]
+    return receipts, all(rooted)
+
+
+def _receipts(client: Client, asked: Sequence[Request]) -> list[list[RawReceipt]]:
+    found: dict[int, list[RawReceipt]] = {}
+
+    def read(raw: bytes) -> None:
+        found.clear()
+        for answer in _ANSWERS.decode(raw):
+            if answer.error is not None:
+                answers.result(
+                    {"id": answer.id, "error": answer.error}, number=answer.id, method="eth_getBlockReceipts"
+                )
+            if answer.result is None:
+                raise ChainError("The node does not hold the receipts of a block (yet).")
+            found[answer.id] = answer.result
+
+    try:
+        client.batch_raw(asked, read=read)
+    except msgspec.DecodeError as error:
+        raise DishonestAnswer(f"The node's receipts do not have their shape: {error}.", kind="truncated") from error
+    if sorted(found) != list(range(len(asked))):
+        raise DishonestAnswer("The node's batch answer has other ids than were asked for.", kind="truncated")
+    return [found[number] for number in range(len(asked))]
+
+
+def _rooted(header: RawHeader, receipts: Sequence[RawReceipt], host: str) -> bool:
+    """Return whether the receipts hash to the header's root; False when there are some of a type we do not know."""
+    if not all(answers.quantity(receipt.type, "a receipt's type") in KNOWN_TYPES for receipt in receipts):
+        return False
+    if f"0x{trie.root([_encoded(receipt) for receipt in receipts]).hex()}" != header.receipts_root:
+        message = f"The receipts of block {int(header.number, 16)} do not hash to its header's receipts root."
+        raise DishonestAnswer(message, host=host, kind="contradiction", block=int(header.number, 16))
+    return True
+
+
+def _encoded(receipt: RawReceipt) -> bytes:
+    """Return a receipt as it stands in the trie."""
+    if receipt.status is None:
+        outcome = answers.octets(receipt.root, "a receipt's state root")
+    else:
+        outcome = trie.integer(answers.quantity(receipt.status, "a receipt's status"))
+    gas = trie.integer(answers.quantity(receipt.cumulative_gas_used, "a receipt's gas"))
+    bloom = answers.octets(receipt.logs_bloom, "a receipt's bloom")
+    body = trie.encode([outcome, gas, bloom, [_log(log) for log in receipt.logs]])
+    kind = answers.quantity(receipt.type, "a receipt's type")
+    return bytes([kind]) + body if kind else body
+
+
+def _log(log: RawLog) -> trie.Item:
+    topics = [log.topics.a, log.topics.b, log.topics.c, log.topics.d]
+    return [
+        answers.octets(log.address, "a log's address"),
+        [answers.octets(topic, "a log's topic") for topic in topics if topic != "0x"],
+        answers.octets(log.data, "a log's data"),
+    ]

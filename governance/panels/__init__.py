@@ -1,0 +1,1 @@
+"""What the pages of this floor show: tables, made of what the selectors return."""

@@ -1,0 +1,222 @@
+"""Landing: the same tables in any order and any cut; nothing twice; nothing that does not link."""
+
+from __future__ import annotations
+
+import threading
+from unittest.mock import patch
+
+import pytest
+from django.db import connection
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from governance.chain import coverage, partitions, store
+from governance.errors import GapInData
+from governance.models import Block, Coverage, Log, Reorg
+from tests.ledger import CHAIN, FakeChain, watched
+
+LENGTH = 12
+counts = st.lists(st.integers(0, 3), min_size=LENGTH, max_size=LENGTH)
+
+
+@st.composite
+def cuts(draw):
+    """Draw ranges that make up the whole chain, in any order."""
+    ends = sorted({*draw(st.sets(st.integers(0, LENGTH - 2))), LENGTH - 1})
+    starts = [0, *(end + 1 for end in ends[:-1])]
+    return draw(st.permutations(list(zip(starts, ends, strict=True))))
+
+
+def rows() -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    return (
+        [tuple(map(str, row)) for row in Log.objects.order_by("block_number", "log_index").values_list()],
+        [tuple(map(str, row)) for row in Block.objects.order_by("number").values_list()],
+    )
+
+
+def land_all(stream, chain, pieces) -> None:
+    for first, last in pieces:
+        assert store.land(stream, chain.range(first, last), provider="one")
+
+
+class Landing(TestCase):
+    """Hypothesis runs each example in a transaction of its own."""
+
+    @settings(max_examples=15)
+    @given(counts=counts, one=cuts(), other=cuts())
+    def test_neither_order_nor_cut_matters(self, counts, one, other):
+        chain, stream = FakeChain(counts), watched()
+        land_all(stream, chain, one)
+        first, digest = rows(), store.digest(stream.deployment, LENGTH - 1)
+        assert len(first[0]) == sum(counts)
+        assert coverage.verify(stream.deployment) == []
+        for table in (Coverage, Log, Block):
+            table.objects.all().delete()
+        land_all(stream, chain, other)
+        assert rows() == first
+        assert store.digest(stream.deployment, LENGTH - 1) == digest
+
+    @settings(max_examples=15)
+    @given(counts=counts, pieces=cuts(), again=cuts(), ancestor=st.integers(-1, LENGTH - 1))
+    def test_a_rewound_chain_is_as_if_it_had_never_gone_further(self, counts, pieces, again, ancestor):
+        chain, stream = FakeChain(counts), watched()
+        land_all(stream, chain, pieces)
+        store.rewind(stream.deployment.chain, ancestor=ancestor)
+        assert Log.objects.count() == sum(counts[: ancestor + 1])
+        assert Block.objects.count() == ancestor + 1
+        assert coverage.verify(stream.deployment) == []
+        assert store.covered_to(stream.deployment) == ancestor
+        assert coverage.orphans(stream.deployment.chain) == []
+        fork = FakeChain(counts, forks=[ancestor + 1])
+        for first, last in again:
+            for low, high in coverage.missing(stream, last):
+                if low <= last and high >= first:
+                    assert store.land(stream, fork.range(max(low, first), high), provider="one")
+        forked, digest = rows(), store.digest(stream.deployment, LENGTH - 1)
+        for table in (Coverage, Log, Block):
+            table.objects.all().delete()
+        land_all(stream, fork, [(0, LENGTH - 1)])
+        assert rows() == forked
+        assert store.digest(stream.deployment, LENGTH - 1) == digest
+
+    @settings(max_examples=15)
+    @given(counts=counts, pieces=cuts(), block=st.integers(0, LENGTH - 1))
+    def test_the_digest_of_a_block_is_that_of_having_stopped_there(self, counts, pieces, block):
+        chain, stream = FakeChain(counts), watched()
+        land_all(stream, chain, pieces)
+        digest = store.digest(stream.deployment, block)
+        for table in (Coverage, Log, Block):
+            table.objects.all().delete()
+        land_all(stream, chain, [(0, block)])
+        assert store.digest(stream.deployment, block) == digest
+
+
+pytestmark = pytest.mark.django_db
+PLAIN = [1, 0, 2, 3, 0, 0, 1, 2, 0, 1]
+
+
+def test_what_is_covered_is_left_alone():
+    chain, stream = FakeChain(PLAIN), watched()
+    assert store.land(stream, chain.range(2, 6), provider="one")
+    before = rows()
+    for first, last in ((2, 6), (0, 2), (6, 9), (3, 4), (0, 9)):
+        assert not store.land(stream, chain.range(first, last), provider="two")
+    assert rows() == before
+    assert Coverage.objects.get().provider == "one"
+
+
+@pytest.mark.parametrize(("first", "last", "held"), [(5, 9, 4), (0, 1, 2)])
+def test_a_range_that_does_not_link_is_refused_on_either_side(first, last, held):
+    chain, stream = FakeChain(PLAIN), watched()
+    store.land(stream, chain.range(2, 4), provider="one")
+    other = FakeChain(PLAIN, forks=[0])
+    with pytest.raises(store.Orphaned) as caught:
+        store.land(stream, other.range(first, last), provider="two")
+    assert caught.value.block == held
+    assert Block.objects.count() == 3
+
+
+def test_a_second_stream_with_the_same_contract_lands_it_as_well():
+    chain, one, two = FakeChain(PLAIN), watched("one"), watched("two")
+    assert store.land(one, chain.range(0, 9), provider="one")
+    before = rows()
+    assert store.land(two, chain.range(0, 9), provider="one")
+    assert rows() == before
+    assert coverage.verify(one.deployment) == coverage.verify(two.deployment) == []
+
+
+def test_an_orphaned_header_of_another_stream_is_found():
+    one, two = watched("one"), watched("two")
+    store.land(one, FakeChain(PLAIN).range(0, 9), provider="one")
+    with pytest.raises(store.Orphaned) as caught:
+        store.land(two, FakeChain(PLAIN, forks=[7]).range(0, 9), provider="one")
+    assert caught.value.block == 7
+
+
+def test_a_reorganisation_is_noted_with_its_depth():
+    chain, stream = FakeChain(PLAIN), watched()
+    land_all(stream, chain, [(0, 3), (4, 9)])
+    store.rewind(stream.deployment.chain, ancestor=6)
+    noted = Reorg.objects.get()
+    assert (noted.ancestor, noted.orphan_number, noted.depth) == (6, 7, 3)
+    assert noted.orphan_hash == chain.headers[7].hash
+    kept = Coverage.objects.get(first=4)
+    assert (kept.last, kept.last_hash, kept.n_logs) == (6, chain.headers[6].hash, 1)
+    store.rewind(stream.deployment.chain, ancestor=6)
+    assert Reorg.objects.count() == 1
+
+
+def test_there_is_no_digest_of_what_is_not_complete():
+    chain, stream = FakeChain(PLAIN), watched()
+    land_all(stream, chain, [(0, 3), (5, 9)])
+    assert store.digest(stream.deployment, 3)
+    with pytest.raises(GapInData, match="complete up to block 3 only"):
+        store.digest(stream.deployment, 4)
+
+
+def test_a_partition_is_made_when_its_first_block_lands(monkeypatch):
+    monkeypatch.setattr(partitions, "BLOCKS", 4)
+    chain, stream = FakeChain(PLAIN), watched()
+    land_all(stream, chain, [(0, 9)])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT tableoid::regclass::text FROM governance_log ORDER BY 1")
+        names = [name for (name,) in cursor.fetchall()]
+    assert names == [f"governance_log_{CHAIN}_{number}" for number in range(3)]
+    partitions.refresh(CHAIN, first=0, last=9)
+    topic = bytes(Log.objects.exclude(topic0=b"").first().topic0)
+    found = list(store.read_logs(stream.deployment, first=0, last=9, topics=[topic]))
+    assert [row.topic0 for row in found] == [topic]
+
+
+class Newest(TestCase):
+    """A contract's newest log, however few blocks are searched at first."""
+
+    @settings(max_examples=10)
+    @given(counts=counts, last=st.integers(0, LENGTH - 1), window=st.integers(1, 4))
+    def test_the_newest_log_of_each_contract_is_found(self, counts, last, window):
+        chain, stream = FakeChain(counts), watched()
+        land_all(stream, chain, [(0, LENGTH - 1)])
+        topics = {bytes(topic) for topic in Log.objects.values_list("topic0", flat=True)[:2]}
+        with patch.object(store, "_NEWEST", window):
+            found = store.newest_logs(stream.deployment, topics=topics, last=last)
+        every = list(store.read_logs(stream.deployment, first=0, last=last, topics=topics))
+        assert found == every[-1:]
+
+
+def in_threads(work, shares) -> list[Exception]:
+    """Do ``work`` on each share in a thread of its own and return what went wrong."""
+    failures = []
+
+    def one(share):
+        try:
+            work(share)
+        except Exception as error:  # noqa: BLE001 - told to the test
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one, args=(share,)) for share in shares]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_land_at_once_land_everything_once():
+    chain, targets = FakeChain([2] * 40), [watched("one"), watched("two")]
+    pieces = [(first, min(first + size - 1, 39)) for size in (3, 5, 8) for first in range(0, 40, size)]
+
+    def work(share):
+        for target in targets:
+            for first, last in share:
+                store.land(target, chain.range(first, last), provider="one")
+
+    assert in_threads(work, [pieces[at::4] for at in range(4)]) == []
+    for target in targets:
+        land_all(target, chain, coverage.missing(target, 39))
+        assert coverage.overlaps(target) == coverage.verify(target.deployment) == []
+    assert Log.objects.count() == 80
+    assert coverage.orphans(targets[0].deployment.chain) == []
