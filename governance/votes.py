@@ -42,6 +42,8 @@ class IndexReport:
         How many this run added, and how many it took back because their logs were reorganised away.
     mismatches : tuple of str
         Proposal ids whose votes do not add up to the contract's tally.
+    votes_here : bool
+        Whether votes are cast on the governor's own chain, so that there was anything to add up.
     """
 
     block_number: int
@@ -50,11 +52,12 @@ class IndexReport:
     new_votes: int
     removed_votes: int
     mismatches: tuple[str, ...]
+    votes_here: bool = True
 
     @property
-    def tally_equal(self) -> bool:
-        """Whether every proposal's votes add up to the contract's own tally."""
-        return not self.mismatches
+    def tally_equal(self) -> bool | None:
+        """Whether every proposal's votes add up to the contract's own tally; None where they are cast elsewhere."""
+        return not self.mismatches if self.votes_here else None
 
 
 type Place = tuple[str, int, int]
@@ -106,6 +109,7 @@ def index(deployment: Deployment, *, client: Client) -> IndexReport:
         new_votes=added,
         removed_votes=removed,
         mismatches=tuple(mismatches(deployment)),
+        votes_here=governor_of(deployment).votes_here,
     )
 
 
@@ -269,4 +273,6 @@ def _replace[Row: (ProposalEvent, Vote)](
 
 
 def _equal(stored: ProposalEvent | Vote, wanted: ProposalEvent | Vote) -> bool:
-    return (stored.block_number, stored.timestamp) == (wanted.block_number, wanted.timestamp)
+    """Return whether the rows say the same: the same height and time do not make it the same block."""
+    fields = [field.attname for field in stored._meta.concrete_fields if not field.primary_key]  # noqa: SLF001 - Django's documented interface
+    return all(getattr(stored, name) == getattr(wanted, name) for name in fields)

@@ -271,7 +271,7 @@ class Loop:
     def _index(self, governor: Deployment) -> None:
         """Bring the mirror of the governor up to the head."""
         collect(governor, client=self.site.client)
-        self.report.tally_equal = votes.index(governor, client=self.site.client).tally_equal
+        self.report.tally_equal = votes.index(governor, client=self.site.client).tally_equal is True
 
     def _find(self, governor: Deployment, number: int) -> OnchainProposal:
         self._index(governor)

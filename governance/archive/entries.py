@@ -7,6 +7,7 @@ arguments beside them must say the same, and stand in for them only where they a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,12 @@ from governance.chain.abi import checksum
 from governance.errors import ChainError, ImplausibleData, InputError
 
 _HASH, _ADDRESS = 32, 20
+_NUMBER = re.compile(r"-?[0-9]{1,80}|0[xX][0-9a-fA-F]{1,64}")  # up to a word of the chain
 _TIMES = ("blockTimestamp", "timestamp", "timeStamp")
 _FLAGS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}  # 1 and 0 are among them
+_MOST_TOPICS = 4
+MOST_PAYLOADS = 255  # more than one transaction could ever send
+_LIMITS = {"blockNumber": 1 << 63, "logIndex": 1 << 31} | dict.fromkeys(_TIMES, 1 << 40)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +89,32 @@ class ArchivedLog:
         return made
 
 
-def read_entry(entry: object, *, chain_id: int, address: str, where: str) -> tuple[ArchivedLog | None, str]:
-    """Return the log that ``entry`` is (None: a reorganisation removed it), and what is odd about it, if anything.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """Word of a log that a reorganisation removed; ``block_hash`` is empty where the file does not say of which block.
+
+    Without it nothing can be taken back: the transaction came back in another block, as a rule.
+    """
+
+    chain_id: int
+    tx_hash: bytes
+    log_index: int
+    block_hash: bytes
+
+    @property
+    def key(self) -> tuple[int, bytes, int]:
+        """As `ArchivedLog.key`."""
+        return self.chain_id, self.tx_hash, self.log_index
+
+    @property
+    def finding(self) -> str:
+        """A sentence for people."""
+        place = f"chain {self.chain_id}, transaction 0x{self.tx_hash.hex()}, log {self.log_index}"
+        return f"{place}: a copy of it is marked as removed, so it was taken back."
+
+
+def read_entry(entry: object, *, chain_id: int, address: str, where: str) -> tuple[ArchivedLog | Removal, str]:
+    """Return the log that ``entry`` is, or the word that one was removed, and what is odd about it, if anything.
 
     Parameters
     ----------
@@ -105,9 +134,11 @@ def read_entry(entry: object, *, chain_id: int, address: str, where: str) -> tup
     """
     if not isinstance(entry, Mapping):
         raise InputError(f"{where} is not an object with the fields of a log.", field=where)
-    if _flag(entry.get("removed", False)):
-        return None, ""
     fields = _Fields(entry, where)
+    block_hash = fields.octets("blockHash", _HASH) if entry.get("blockHash") else b""
+    tx_hash, log_index = fields.octets("transactionHash", _HASH), fields.number("logIndex")
+    if fields.flag("removed"):
+        return Removal(chain_id=chain_id, tx_hash=tx_hash, log_index=log_index, block_hash=block_hash), ""
     emitter = checksum(fields.octets("address", _ADDRESS)) if "address" in entry else address
     if emitter != address:
         raise fields.error("address", emitter, f"the contract that the file is named after, {address}")
@@ -117,9 +148,9 @@ def read_entry(entry: object, *, chain_id: int, address: str, where: str) -> tup
         chain_id=chain_id,
         address=address,
         block_number=fields.number("blockNumber"),
-        block_hash=fields.octets("blockHash", _HASH) if entry.get("blockHash") else b"",
-        tx_hash=fields.octets("transactionHash", _HASH),
-        log_index=fields.number("logIndex"),
+        block_hash=block_hash,
+        tx_hash=tx_hash,
+        log_index=log_index,
         topics=topics,
         data=data,
         timestamp=fields.number(times[0]) if times else None,
@@ -130,8 +161,11 @@ def read_entry(entry: object, *, chain_id: int, address: str, where: str) -> tup
 
 def _words(fields: _Fields) -> tuple[Event | None, tuple[bytes, ...], bytes]:
     """Return the event, topics and data of an entry, from the named arguments where it has no topics."""
-    if fields.entry.get("topics"):
-        topics = tuple(fields.bytes_of("topics", topic, _HASH) for topic in fields.entry["topics"])
+    told = fields.entry.get("topics")
+    if told:
+        if not isinstance(told, list) or len(told) > _MOST_TOPICS:
+            raise fields.error("topics", told, "a list of one to four words of 32 bytes")
+        topics = tuple(fields.bytes_of("topics", topic, _HASH) for topic in told)
         return BY_TOPIC.get(topics[0]), topics, fields.bytes_of("data", fields.entry.get("data", "0x"))
     event = EVENTS.get(str(fields.entry.get("eventName")))
     if event is None or not isinstance(fields.entry.get("args"), Mapping):
@@ -140,7 +174,7 @@ def _words(fields: _Fields) -> tuple[Event | None, tuple[bytes, ...], bytes]:
     try:
         given = {name: plain(kind, fields.entry["args"][name]) for name, kind, _ in event.fields}
         topics, data = event.encode(given)
-    except (KeyError, ValueError, TypeError, InputError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, InputError) as error:
         raise fields.error("args", error, f"every argument of {event.signature}") from error
     return event, topics, data
 
@@ -159,19 +193,32 @@ def _odd(log: ArchivedLog, event: Event | None, entry: Mapping[str, Any], where:
         truth = event.decode(log.topics, log.data)
     except ChainError as error:
         raise InputError(f"{where} does not decode as {event.signature}: {error.message}", field=where) from error
+    _require_few(truth, where)
     place = f"chain {log.chain_id}, transaction 0x{log.tx_hash.hex()}, log {log.log_index}"
-    if entry.get("eventName") not in {None, event.name}:
-        return f"{place}: it is called {entry['eventName']}, but its topic is that of {event.name}."
+    if entry.get("eventName") is not None and entry["eventName"] != event.name:
+        called = ascii(entry["eventName"])[:80]  # ASCII, because PostgreSQL has no NUL in text
+        return f"{place}: it is called {called}, but its topic is that of {event.name}."
+    if len(log.data) != event.size(truth):
+        return f"{place}: its data are not as long as its arguments are."
     given = entry.get("args")
     said: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     for name, kind, _ in event.fields:
         try:
             same = name not in said or plain(kind, said[name]) == truth[name]
-        except (KeyError, ValueError, TypeError, InputError):
+        except (KeyError, ValueError, TypeError, AttributeError, InputError):
             same = False
         if not same:
             return f"{place}: its argument {name} is not what its topics and data say."
     return ""
+
+
+def _require_few(args: Mapping[str, Any], where: str) -> None:
+    """Refuse a number of payloads that no proposal has, so that the work stays in proportion to the logs."""
+    count = args.get("numberOfPayloadsOnProposal", 0)
+    if count > MOST_PAYLOADS:
+        right = f"at most {MOST_PAYLOADS}"
+        message = f"{where}: the argument numberOfPayloadsOnProposal is {count}; {right} would be right."
+        raise InputError(message, field="numberOfPayloadsOnProposal", value=count)
 
 
 def plain(kind: str, value: Any) -> Any:  # noqa: ANN401 - JSON in, values of many types out
@@ -196,11 +243,9 @@ def integer(value: object) -> int:
         return value
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is no whole number")  # noqa: TRY004 - one kind of error for the caller
+    if _NUMBER.fullmatch(value) is None:
+        raise ValueError(f"{value[:80]!r} is no whole number")
     return int(value, 16) if value[:2].lower() == "0x" else int(value)
-
-
-def _flag(value: object) -> bool:
-    return isinstance(value, int | str) and _FLAGS.get(value, False)
 
 
 class _Fields:
@@ -215,16 +260,25 @@ class _Fields:
             found = integer(self.entry.get(name))
         except ValueError:
             found = -1
-        if found < 0:
-            raise self.error(name, self.entry.get(name), "a whole number, decimal or hexadecimal")
+        if not 0 <= found < _LIMITS[name]:
+            right = f"a whole number below {_LIMITS[name]}, decimal or hexadecimal"
+            raise self.error(name, self.entry.get(name), right)
         return found
+
+    def flag(self, name: str) -> bool:
+        value = self.entry.get(name)
+        if value is None:
+            return False
+        if not isinstance(value, int | str) or value not in _FLAGS:
+            raise self.error(name, value, "true or false")
+        return _FLAGS[value]
 
     def octets(self, name: str, size: int) -> bytes:
         return self.bytes_of(name, self.entry.get(name), size)
 
     def bytes_of(self, name: str, value: object, size: int | None = None) -> bytes:
         try:
-            found = bytes.fromhex(str(value).removeprefix("0x"))
+            found = bytes.fromhex(str(value).removeprefix("0x").removeprefix("0X"))
         except ValueError:
             found = None
         if found is None or (size is not None and len(found) != size):

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from governance.archive.rules import GRACE, PAYLOAD_LIFE
+from governance.archive.rules import PAYLOAD_LIFE
 from governance.archive.signatures import ACTION
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def values(fields: tuple[Field, ...], life: Life, *, missing: AbstractSet[str], 
     return made
 
 
-def set_rules(made: Values) -> None:
-    """Add the fields of a payload that follow from others."""
-    made.known["gracePeriod"] = GRACE
+def set_rules(made: Values, *, grace: int) -> None:
+    """Add the fields of a payload that follow from others, and its ``grace``: seconds in which it can be executed."""
+    made.known["gracePeriod"] = grace
     if made.known["createdAt"] is not None:
         made.known["expirationTime"] = made.known["createdAt"] + PAYLOAD_LIFE
     elif "createdAt" in made.bounds:

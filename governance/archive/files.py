@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from governance.archive.entries import ArchivedLog, first_seen, read_entry
+from governance.archive.entries import ArchivedLog, Removal, first_seen, read_entry
+from governance.archive.readings import PAYLOADS, PROPOSALS, normal
 from governance.chain.abi import checksum
 from governance.domain.canonical import digest
 from governance.errors import InputError
 
-EVENTS, PROPOSALS, PAYLOADS = "events", "proposals", "payloads"
+EVENTS = "events"
 KINDS = (EVENTS, PROPOSALS, PAYLOADS)
+_LONGEST, _LIMIT = 19, 1 << 63  # digits of the largest number that a database holds, and what it is below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,9 @@ class ArchivedFile:
     removed : int
         How many of them a reorganisation had removed.
     logs : tuple of ArchivedLog
-        Each log once (of `EVENTS`).
+        Each log once (of `EVENTS`), without those that an entry marked as removed takes back.
+    removals : frozenset of Removal
+        Those entries.
     records : Mapping of int to Mapping
         Proposal or payload id -> what the contract said of it (of the other kinds).
     findings : tuple of str
@@ -52,6 +56,7 @@ class ArchivedFile:
     entries: int
     removed: int
     logs: tuple[ArchivedLog, ...]
+    removals: frozenset[Removal]
     records: Mapping[int, Mapping[str, Any]]
     findings: tuple[str, ...]
 
@@ -66,7 +71,7 @@ def paths(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder.", field="folder", value=folder)
-    found = [path for kind in KINDS for path in folder.glob(f"*/{kind}/*.json") if path.parts[-3].isdecimal()]
+    found = [path for kind in KINDS for path in folder.glob(f"*/{kind}/*.json") if _is_number(path.parts[-3])]
     if not any(path.parts[-2] == EVENTS for path in found):
         message = (
             f"{folder} holds no archive: a folder for each chain is expected in it, named by its number, with"
@@ -89,27 +94,56 @@ def read(path: Path, *, folder: Path) -> ArchivedFile:
     chain, kind, _ = path.relative_to(folder).parts
     shown = str(path.relative_to(folder))
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"), parse_float=str, parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not readable as JSON: {error}", field="file", value=path) from error
     try:
         contract = checksum(path.stem)
     except InputError as error:
         message = f"{path} is not named after a contract, e.g. 0x{'0' * 40}.json."
         raise InputError(message, field="file", value=path) from error
+    if len(chain) > _LONGEST or chain.startswith("0") or int(chain) >= _LIMIT:
+        raise InputError(f"{path}: {chain[:80]} is no chain's number.", field="chain", value=chain[:80])
     read_as = _events if kind == EVENTS else _records
     return read_as(found, path=shown, chain_id=int(chain), kind=kind, contract=contract)
+
+
+def without(logs: Iterable[ArchivedLog], removals: Iterable[Removal]) -> tuple[list[ArchivedLog], set[str]]:
+    """Return ``logs`` without those that ``removals`` take back, and what to tell of each."""
+    gone = {(*removal.key, removal.block_hash): removal for removal in removals if removal.block_hash}
+    kept, findings = [], set()
+    for log in logs:
+        removal = gone.get((*log.key, log.block_hash))
+        if removal is None:
+            kept.append(log)
+        else:
+            findings.add(removal.finding)
+    return kept, findings
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+def _no_number(text: str) -> object:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _events(found: object, *, path: str, chain_id: int, kind: str, contract: str) -> ArchivedFile:
     if not isinstance(found, list):
         raise InputError(f"{path} is not a list of logs.", field="file", value=path)
-    logs, findings = [], set()
+    logs, removals, findings = [], set(), set()
     for number, entry in enumerate(found):
         log, odd = read_entry(entry, chain_id=chain_id, address=contract, where=f"{path}, entry {number}")
-        logs += [] if log is None else [log]
+        if isinstance(log, Removal):
+            removals.add(log)
+        else:
+            logs.append(log)
         findings |= {odd} - {""}
-    kept = first_seen(logs)
+    # In two steps: a copy without its block's hash is the same log as one with it, and goes with it.
+    standing, taken = without(first_seen(logs).values(), removals)
+    findings |= taken
+    kept = {log.key: log for log in standing}
     ordered = tuple(sorted(kept.values(), key=lambda log: (log.block_number, log.log_index, log.tx_hash)))
     return ArchivedFile(
         path=path,
@@ -118,8 +152,9 @@ def _events(found: object, *, path: str, chain_id: int, kind: str, contract: str
         contract=contract,
         content=_content(ordered),
         entries=len(found),
-        removed=len(found) - len(logs),
+        removed=len(found) - sum(log.key in kept for log in logs),
         logs=ordered,
+        removals=frozenset(removals),
         records={},
         findings=tuple(sorted(findings)),
     )
@@ -128,13 +163,12 @@ def _events(found: object, *, path: str, chain_id: int, kind: str, contract: str
 def _records(found: object, *, path: str, chain_id: int, kind: str, contract: str) -> ArchivedFile:
     if not isinstance(found, dict) or not all(isinstance(record, dict) for record in found.values()):
         raise InputError(f"{path} does not give each {kind[:-1]} under its id.", field="file", value=path)
-    records = dict(_numbered(found, path))
+    records = dict(_numbered(found, path, kind))
     for number, record in records.items():
         for name, expected in (("chainId", chain_id), ("payloadsController", contract), ("id", number)):
-            said = record.get(name, expected)
-            if str(said).lower() != str(expected).lower():
-                message = f"{path}, id {number}: the field {name} is {said!r}; {expected} would be right."
-                raise InputError(message, field=name, value=said)
+            if record.get(name, expected) != expected:
+                message = f"{path}, id {number}: the field {name} is {record[name]!r}; {expected} would be right."
+                raise InputError(message, field=name, value=record[name])
     return ArchivedFile(
         path=path,
         chain_id=chain_id,
@@ -144,19 +178,18 @@ def _records(found: object, *, path: str, chain_id: int, kind: str, contract: st
         entries=len(found),
         removed=0,
         logs=(),
+        removals=frozenset(),
         records=dict(sorted(records.items())),
         findings=(),
     )
 
 
-def _numbered(found: Mapping[str, Any], path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _numbered(found: Mapping[str, Any], path: str, kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for key, record in found.items():
-        if not key.isdecimal():
-            raise InputError(f"{path}: {key!r} is no id; a whole number would be right.", field="id", value=key)
-        state = record.get("state")
-        if not isinstance(state, int) or isinstance(state, bool):
-            raise InputError(f"{path}, id {key}: the state {state!r} is no whole number.", field="state", value=state)
-        yield int(key), record
+        if not _is_number(key) or len(key) > _LONGEST or str(int(key)) != key or int(key) >= _LIMIT:
+            shown = ascii(key)[:80]
+            raise InputError(f"{path}: {shown} is no id; a whole number would be right.", field="id", value=shown)
+        yield int(key), normal(record, kind=kind, where=f"{path}, id {key}")
 
 
 def _content(logs: tuple[ArchivedLog, ...]) -> str:

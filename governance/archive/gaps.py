@@ -25,6 +25,7 @@ _BEFORE = {
     "VoteEmitted": (*_BRIDGED, "ProposalVoteStarted"),
     "ProposalResultsSent": (*_BRIDGED, "ProposalVoteStarted"),
 }
+_LONGEST_RUN = 100  # ids; whatever a log says, the work stays in proportion to the number of logs
 # What a contract was read to say, and the event without which it could not say so.
 _TIMES = {
     "votingActivationTime": "VotingActivated",
@@ -100,7 +101,23 @@ def read_back[State: IntEnum](
     return found
 
 
-def holes(numbers: Iterable[int]) -> Iterator[int]:
-    """Yield the ids below the highest of ``numbers`` that are not among them: ids are given out in sequence."""
-    known = set(numbers)
-    yield from sorted(set(range(max(known, default=-1) + 1)) - known)
+def holes(numbers: Iterable[int]) -> Iterator[range]:
+    """Yield the runs of ids below the highest of ``numbers`` that are not among them: ids are given out in sequence."""
+    after = 0
+    for number in sorted(set(numbers)):
+        if number > after:
+            yield range(after, number)
+        after = number + 1
+
+
+def lacking(numbers: Iterable[int]) -> Iterator[int]:
+    """Yield the ids of the holes that are short enough to be told one by one."""
+    yield from (number for run in holes(numbers) if run[-1] - run[0] < _LONGEST_RUN for number in run)
+
+
+def long_holes(numbers: Iterable[int], chain: int, contract: str, /, *, event: str) -> Iterator[Gap]:
+    """Yield one gap for each hole that is too long for that."""
+    for run in holes(numbers):
+        if run[-1] - run[0] >= _LONGEST_RUN:
+            evidence = f"ids are given out in sequence, and there is nothing of those from {run[0]} to {run[-1]}"
+            yield gap(chain, contract, run[0], kind="missing-log", event=event, evidence=evidence)

@@ -7,12 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from governance.archive.blocks import settled
 from governance.archive.clock import Clock, clock
 from governance.archive.entries import ArchivedLog
 from governance.archive.signatures import CONTROLLER, CORE, MACHINE
 
 type Contract = tuple[int, str]
 """Chain and address."""
+
+
+type Readings = Mapping[Contract, Mapping[int, Mapping[str, Any]]]
+"""Contract -> id -> what the contract was read to say of that proposal or payload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,8 @@ class History:
         Chain -> when its blocks were.
     events : dict
         Contract -> event name, or first topic of one that is not known -> how many logs.
+    differences : list of dict
+        What logs say of one block or transaction and cannot be true together.
     """
 
     core: Contract | None = None
@@ -62,6 +69,7 @@ class History:
     clocks: dict[int, Clock] = field(default_factory=dict)
     events: dict[Contract, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     roles: dict[Contract, str] = field(default_factory=dict)
+    differences: list[dict[str, Any]] = field(default_factory=list)
 
     def clock(self, chain_id: int) -> Clock:
         """Return the clock of a chain; one that knows nothing where the archive tells no time."""
@@ -72,7 +80,8 @@ def history(logs: Iterable[ArchivedLog]) -> History:
     """Return ``logs`` (each once, in any order) by what they are about."""
     found = History()
     times: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for log in sorted(logs, key=lambda log: (log.chain_id, log.block_number, log.log_index, log.tx_hash)):
+    kept, found.differences = settled(logs)
+    for log in kept:
         said = Said(args=log.args, log=log)
         _file(found, said)
         times[log.chain_id] += _times(said)

@@ -10,11 +10,12 @@ from django.db import transaction
 
 from governance.archive import files
 from governance.archive.entries import first_seen
+from governance.archive.readings import later
 from governance.archive.signatures import CORE
-from governance.archive.stored import log_of, logs_of
+from governance.archive.stored import add_logs, drop_logs, homes_of, logs_of, readings_of, replace_records
 from governance.errors import InputError
 from governance.locks import hold
-from governance.models import Archive, ArchiveFile, ArchiveLog, ArchiveRecord
+from governance.models import Archive, ArchiveFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from governance.archive.entries import ArchivedLog
     from governance.archive.files import ArchivedFile
 
-_BATCH = 2_000
 _LONGEST = 64  # letters of a name
 
 
@@ -44,7 +44,7 @@ class ImportReport:
     chains : tuple of int
         Chains that were found.
     findings : tuple of str
-        What is odd about single entries.
+        What is odd about single entries, which logs were taken back, and which readings others replaced.
     """
 
     source: str
@@ -108,10 +108,11 @@ def import_folder(
         known = {log.key: log for log in logs_of(archive)}
         fresh = [(made, _row(archive, made)) for made in found]
         merged = first_seen([*known.values(), *(log for made in found for log in made.logs)])
-        _require_one_governance(merged.values())
-        new = _store_logs(archive, fresh, known, merged)
-        for made, row in fresh:
-            _store_records(archive, row, made)
+        removals = [removal for made in found for removal in made.removals]
+        standing, taken = files.without(merged.values(), removals)
+        _require_one_governance(standing)
+        new = _store_logs(archive, fresh, known, {log.key: log for log in standing})
+        stale = {_store_records(row, made) for made, row in fresh if row is not None and made.records}
     return ImportReport(
         source=source,
         files=len(found),
@@ -122,12 +123,15 @@ def import_folder(
         new_logs=new,
         records=sum(len(made.records) for made in found),
         chains=tuple(sorted({made.chain_id for made in found})),
-        findings=tuple(sorted({finding for made in found for finding in made.findings})),
+        findings=tuple(sorted({finding for made in found for finding in made.findings} | taken | stale - {""})),
     )
 
 
 def _row(archive: Archive, made: ArchivedFile) -> ArchiveFile | None:
-    """Store a file's provenance; return None for one whose content the archive has."""
+    """Store a file's provenance; return None for one whose content the archive has.
+
+    Two files with the same logs may name their arguments differently: what is odd about either is kept.
+    """
     row, is_new = ArchiveFile.objects.get_or_create(
         archive=archive,
         chain_id=made.chain_id,
@@ -141,7 +145,12 @@ def _row(archive: Archive, made: ArchivedFile) -> ArchiveFile | None:
             "findings": list(made.findings),
         },
     )
-    return row if is_new else None
+    if is_new:
+        return row
+    if set(made.findings) - set(row.findings):
+        row.findings = sorted({*row.findings, *made.findings})
+        row.save(update_fields=["findings"])
+    return None
 
 
 def _require_one_governance(logs: Iterable[ArchivedLog]) -> None:
@@ -164,25 +173,23 @@ def _store_logs(
         if row is not None:
             for log in made.logs:
                 homes.setdefault(log.key, row)
-    richer = {key for key, log in known.items() if merged[key] != log}  # a file told a time that was not known
-    for chain_id, tx_hash, log_index in richer:
-        archive.logs.filter(chain_id=chain_id, tx_hash=tx_hash, log_index=log_index).delete()
-    rows = [
-        log_of(merged[key], archive=archive, file=home)
-        for key, home in homes.items()
-        if key not in known or key in richer
-    ]
-    ArchiveLog.objects.bulk_create(rows, batch_size=_BATCH)
-    return len(rows) - len(richer)
+    changed = {key for key, log in known.items() if merged.get(key) != log}  # a file told more of it, or took it back
+    before = homes_of(archive, changed) if changed else {}
+    drop_logs(archive, (number for number, _ in before.values()))
+    kept = {key: file for key, (_, file) in before.items() if key in merged}
+    new = {key: file for key, file in homes.items() if key not in known and key in merged}
+    add_logs(archive, ((merged[key], file) for key, file in (kept | new).items()))
+    return len(new)
 
 
-def _store_records(archive: Archive, row: ArchiveFile | None, made: ArchivedFile) -> None:
-    """Keep what the contracts were read to say; a later reading takes the place of an earlier one."""
-    if row is None or not made.records:
-        return
-    place = {"archive": archive, "kind": made.kind, "chain_id": made.chain_id, "contract": made.contract}
-    ArchiveRecord.objects.filter(**place, number__in=list(made.records)).delete()
-    ArchiveRecord.objects.bulk_create(
-        [ArchiveRecord(file=row, **place, number=number, body=body) for number, body in made.records.items()],
-        batch_size=_BATCH,
-    )
+def _store_records(row: ArchiveFile, made: ArchivedFile) -> str:
+    """Keep what the contracts were read to say, of two readings the later one; tell of those that were not."""
+    before = readings_of(row.archive, kind=made.kind).get((made.chain_id, made.contract), {})
+    newer = {
+        number: body
+        for number, body in made.records.items()
+        if number not in before or later(made.kind, body) > later(made.kind, before[number])
+    }
+    replace_records(row, newer, stored=before)
+    older = sum(number not in newer and body != before[number] for number, body in made.records.items())
+    return f"{made.path}: {older} readings are older than those that are there, which stay." if older else ""

@@ -7,13 +7,13 @@ it calls expired. Where it was not, the newest moment anywhere in the archive co
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from governance.archive.history import Contract, History
+from governance.archive.clock import Span
+from governance.archive.history import Contract, History, Readings
 from governance.archive.rules import GRACE, PROPOSAL_LIFE
 from governance.domain.lifecycle import AaveState, PayloadState
-
-type Readings = Mapping[Contract, Mapping[int, Mapping[str, Any]]]
 
 _PAST = (
     *("creationTime", "votingActivationTime", "queuingTime", "cancelTimestamp"),
@@ -26,9 +26,11 @@ def moments(found: History, *, proposal_readings: Readings, payload_readings: Re
     newest = {contract: _newest_log(found, contract) for contract in found.roles}
     read: dict[Contract, int] = {}
     for contract, records in proposal_readings.items():
-        read[contract] = max([newest.get(contract, 0), *_moments(records.values(), _proposal_end)])
+        read[contract] = max(
+            [newest.get(contract, 0), *_moments(records.values(), partial(_proposal_end, found, contract))]
+        )
     for contract, records in payload_readings.items():
-        read[contract] = max([newest.get(contract, 0), *_moments(records.values(), _payload_end)])
+        read[contract] = max([newest.get(contract, 0), *_moments(records.values(), payload_end)])
     overall = max([0, *read.values(), *(known.newest for known in found.clocks.values())])
     wanted = {*found.controllers, *read} | ({found.core} if found.core else set())
     return {contract: read.get(contract, overall) for contract in wanted}
@@ -45,16 +47,39 @@ def _newest_log(found: History, contract: Contract) -> int:
 
 def _moments(records: Any, end: Any) -> Iterator[int]:  # noqa: ANN401 - a view of JSON objects, and one of two below
     for record in records:
-        yield from (int(record[name]) for name in _PAST if record.get(name))
+        yield from past(record)
         yield end(record)
 
 
-def _proposal_end(record: Mapping[str, Any]) -> int:
-    expired = record["state"] == AaveState.EXPIRED and record.get("creationTime")
-    return int(record["creationTime"]) + PROPOSAL_LIFE + 1 if expired else 0
+def past(record: Mapping[str, Any]) -> Iterator[int]:
+    """Yield the moments that a reading tells of: it was made after them."""
+    yield from (int(record[name]) for name in _PAST if record.get(name))
 
 
-def _payload_end(record: Mapping[str, Any]) -> int:
+def vote_span(found: History, core: Contract, level: int | None) -> Span:
+    """Return how many seconds a vote at an access level may last, from what the core said of it."""
+    told = found.settings[core].get("VotingConfigUpdated", ()) if core in found.settings else ()
+    known = [said.args["votingDuration"] for said in told if said.args["accessLevel"] == level]
+    if not known:
+        known = [
+            other["VotingActivated"][0].args["votingDuration"]
+            for other in found.proposals.values()
+            if "VotingActivated" in other
+        ]
+    return (min(known), max(known)) if known else (0, PROPOSAL_LIFE)
+
+
+def _proposal_end(found: History, core: Contract, record: Mapping[str, Any]) -> int:
+    """Return the first second in which a proposal that was read as expired may have been; 0 for any other."""
+    if record["state"] != AaveState.EXPIRED or not record.get("creationTime"):
+        return 0
+    # One whose vote was never opened expires as soon as a vote could not end in time.
+    ahead = 0 if record.get("votingActivationTime") else vote_span(found, core, record.get("accessLevel"))[1]
+    return int(record["creationTime"]) + PROPOSAL_LIFE - ahead + 1
+
+
+def payload_end(record: Mapping[str, Any]) -> int:
+    """Return the second from which on a payload that was read as expired is so; 0 for any other."""
     if record["state"] != PayloadState.EXPIRED:
         return 0
     if record.get("queuedAt"):

@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from governance.archive.clock import Span
 from governance.archive.fields import PROPOSAL_FIELDS, values
-from governance.archive.gaps import holes
-from governance.archive.history import Contract, History, Life, Said
-from governance.archive.moments import Readings
+from governance.archive.gaps import Gap, lacking, long_holes
+from governance.archive.history import Contract, History, Life, Readings, Said
+from governance.archive.moments import vote_span
 from governance.archive.rules import PROPOSAL_LIFE, PROPOSAL_PROOF, proposal_states
-from governance.archive.subjects import Subject, decide, missing_events, note_doubt, note_gaps, note_twice
+from governance.archive.subjects import Subject, decide, missing_events, note_clash, note_doubt, note_gaps, note_twice
 
-_OUTCOMES = {"ProposalQueued", "ProposalFailed", "ProposalCanceled"}
+_RESULTS = ({"ProposalQueued"}, {"ProposalFailed"})
+_ENDS = ({"ProposalExecuted", "PayloadSent"}, {"ProposalFailed"}, {"ProposalCanceled"})
+_FINAL = {"ProposalFailed", "ProposalCanceled"}
 _ONCE = {*PROPOSAL_PROOF.values()}
 
 
 def proposals(found: History, readings: Readings, *, as_of: Mapping[Contract, int]) -> Iterator[Subject]:
     """Yield every proposal that a log or a reading names, by its id."""
-    core = found.core or next(iter(readings), None)
+    core = _core(found, readings)
     if core is None:
         return
     read = readings.get(core, {})
     voted = {number for lives in found.machines.values() for number in lives}
-    named = {*found.proposals, *read, *voted}
-    for number in sorted({*named, *holes(named)}):
+    named = _named(found, readings)
+    for number in sorted({*named, *lacking(named)}):
         yield _proposal(found, core, number, read.get(number), now=as_of.get(core, 0), voted=number in voted)
+
+
+def long_proposal_holes(found: History, readings: Readings) -> Iterator[Gap]:
+    """Yield the long runs of proposals of which there is nothing."""
+    core = _core(found, readings)
+    if core is not None:
+        yield from long_holes(_named(found, readings), *core, event="ProposalCreated")
+
+
+def _core(found: History, readings: Readings) -> Contract | None:
+    return found.core or min(readings, default=None)
+
+
+def _named(found: History, readings: Readings) -> set[int]:
+    """Return the ids of all proposals that a log or a reading names."""
+    voted = {number for lives in found.machines.values() for number in lives}
+    core = _core(found, readings)
+    return {*found.proposals, *voted, *(readings.get(core, {}) if core else {})}
 
 
 def _proposal(
@@ -43,11 +64,13 @@ def _proposal(
         return found.clock(core[0]).span(said.log.block_number, latest=now)
 
     created = when(life["ProposalCreated"][0]) if "ProposalCreated" in life else (0, now)
-    states = proposal_states(life.keys(), created=created, duration=_duration(found, core, life), now=now)
-    doubt = _doubt(life, created, now)
+    level = life["ProposalCreated"][0].args["accessLevel"] if "ProposalCreated" in life else None
+    was = life.keys() | ({"VotingActivated"} if voted else set())  # a vote tells as much as the log
+    states = proposal_states(was, created=created, duration=vote_span(found, core, level), now=now)
+    ahead, doubt = _doubt(was, created, now)
     # A doubt that the contract's own word settles is none.
     unsettled = doubt if reading is None or reading["state"] not in states else ""
-    unknown = missing.keys() | (_OUTCOMES if unsettled else set())
+    unknown = missing.keys() | (ahead if unsettled else set())
     made = Subject(
         kind="proposal",
         chain=core[0],
@@ -60,36 +83,33 @@ def _proposal(
     else:
         made.reason = "none of its logs is there"
     note_gaps(made, missing)
-    if unsettled and not _OUTCOMES & missing.keys():
-        note_doubt(made, " or ".join(sorted(_OUTCOMES)), doubt)
+    if unsettled and not ahead & missing.keys():
+        note_doubt(made, " or ".join(sorted(ahead)), doubt)
     note_twice(made, life, once=_ONCE)
+    note_clash(made, life.keys(), _RESULTS)
+    note_clash(made, life.keys(), _ENDS)
     _take_payloads(made, life, reading)
     if reading is not None:
         _take_reading(made, reading)
     return made
 
 
-def _duration(found: History, core: Contract, life: Life) -> Span:
-    """Return how long the vote of a proposal may last, from what the core said of its access level."""
-    level = life["ProposalCreated"][0].args["accessLevel"] if "ProposalCreated" in life else None
-    told = found.settings[core].get("VotingConfigUpdated", ()) if core in found.settings else ()
-    known = [said.args["votingDuration"] for said in told if said.args["accessLevel"] == level]
-    if not known:
-        known = [
-            other["VotingActivated"][0].args["votingDuration"]
-            for other in found.proposals.values()
-            if "VotingActivated" in other
-        ]
-    return (min(known), max(known)) if known else (0, PROPOSAL_LIFE)
+def _doubt(was: AbstractSet[str], created: Span, now: int) -> tuple[set[str], str]:
+    """Return the events that may be missing, and why that is as likely as an expired proposal; empty when it is not.
 
-
-def _doubt(life: Life, created: Span, now: int) -> str:
-    """Return why a vote without an outcome is rather a missing log than an expired proposal; empty when it is not."""
-    if "VotingActivated" not in life or life.keys() & {*_OUTCOMES, "ProposalExecuted", "PayloadSent"}:
-        return ""
-    if now <= created[1] + PROPOSAL_LIFE:
-        return ""
-    return "its vote was opened more than 30 days ago, and no log says how it ended"
+    What nobody ever voted on expires as a rule. What was voted on does not: a vote is closed and a queued proposal is
+    executed by whoever comes first, so that a log that is missing explains the silence better. No log can prove that
+    there was none.
+    """
+    if now <= created[1] + PROPOSAL_LIFE or was & {"ProposalExecuted", "PayloadSent", *_FINAL}:
+        return set(), ""
+    if "ProposalQueued" in was:
+        return {"ProposalExecuted", "ProposalCanceled"}, (
+            "it was created more than 30 days ago and queued, and no log says that it was executed or canceled"
+        )
+    if "VotingActivated" in was:
+        return {"ProposalQueued", *_FINAL}, "its vote was opened more than 30 days ago, and no log says how it ended"
+    return set(), ""
 
 
 def _take_payloads(made: Subject, life: Life, reading: Mapping[str, Any] | None) -> None:
@@ -100,9 +120,9 @@ def _take_payloads(made: Subject, life: Life, reading: Mapping[str, Any] | None)
             made.values.known["payloads"] = None
         return
     places = [said.args["payloadNumberOnProposal"] for said in sent]
-    lacking = sorted(set(range(sent[0].args["numberOfPayloadsOnProposal"])) - set(places))
-    if lacking:
-        shown = ", ".join(map(str, lacking))
+    unseen = sorted(set(range(sent[0].args["numberOfPayloadsOnProposal"])) - set(places))
+    if unseen:
+        shown = ", ".join(map(str, unseen))
         note_gaps(made, {"PayloadSent": f"the payloads at the places {shown} of the proposal were not seen to be sent"})
         made.values.known["payloads"] = None
         return

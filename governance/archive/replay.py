@@ -13,16 +13,14 @@ from typing import Any
 
 from governance.archive.entries import ArchivedLog
 from governance.archive.gaps import Gap, gap
-from governance.archive.history import Contract, History, history
+from governance.archive.history import Contract, History, Readings, history
 from governance.archive.moments import moments
-from governance.archive.payloads import payloads
-from governance.archive.proposals import proposals
+from governance.archive.payloads import long_payload_holes, payloads
+from governance.archive.proposals import long_proposal_holes, proposals
 from governance.archive.signatures import CONTROLLER
 from governance.archive.subjects import Subject
 from governance.archive.voting import Voting, votings
 from governance.domain.lifecycle import AaveState
-
-type Readings = Mapping[Contract, Mapping[int, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +103,10 @@ def replay(logs: Iterable[ArchivedLog], *, proposal_readings: Readings, payload_
     gaps = [gap for each in (*made_proposals, *made_payloads) for gap in each.gaps]
     gaps += [gap for vote in votes for gap in vote.gaps()]
     gaps += [*_silent_controllers(found), *_silent_machines(found, made_proposals)]
+    gaps += [*long_proposal_holes(found, proposal_readings), *long_payload_holes(found, payload_readings)]
     differences = [entry for each in (*made_proposals, *made_payloads) for entry in each.differences]
     differences += [entry for vote in votes for entry in vote.differences()]
-    differences += list(_clocks(found))
+    differences += [*found.differences, *_clocks(found)]
     return Replay(
         history=found,
         proposals=made_proposals,

@@ -68,14 +68,14 @@ def proposal_states(events: AbstractSet[str], *, created: Span, duration: Span, 
 
 
 def payload_states(
-    events: AbstractSet[str], *, created: Span, queued: Span, delay: Span, now: int
+    events: AbstractSet[str], *, created: Span, queued: Span, delay: Span, now: int, grace: int = GRACE
 ) -> frozenset[PayloadState]:
     """Return the states that a payload with ``events`` can be in at ``now``, if no event of it is missing."""
     for state in (PayloadState.CANCELLED, PayloadState.EXECUTED):
         if PAYLOAD_PROOF[state] in events:
             return frozenset({state})
     if PAYLOAD_PROOF[PayloadState.QUEUED] in events:
-        ends = (queued[0] + delay[0] + GRACE, queued[1] + delay[1] + GRACE)
+        ends = (queued[0] + delay[0] + grace, queued[1] + delay[1] + grace)
         return frozenset(_at(now, ends, before=PayloadState.QUEUED, after=PayloadState.EXPIRED))
     ends = (created[0] + PAYLOAD_LIFE, created[1] + PAYLOAD_LIFE)
     return frozenset(_at(now, ends, before=PayloadState.CREATED, after=PayloadState.EXPIRED))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F, Sum
 
-from governance.archive.files import EVENTS, PAYLOADS, PROPOSALS
+from governance.archive.files import EVENTS
+from governance.archive.readings import PAYLOADS, PROPOSALS
 from governance.archive.replay import Replay, replay
 from governance.archive.stored import logs_of, readings_of
 from governance.errors import InputError

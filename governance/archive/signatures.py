@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.chain import abi
+from governance.errors import DishonestAnswer
 
 CORE, MACHINE, CONTROLLER = "governance", "votingMachine", "payloadsController"
 ACTION = ("target", "withDelegateCall", "accessLevel", "value", "signature", "callData")
@@ -75,20 +76,26 @@ class Event:
         return f"{self.name}({','.join(kind for _, kind, _ in self.fields)})"
 
     def decode(self, topics: Sequence[bytes], data: bytes) -> dict[str, Any]:
-        """Return the arguments by name; raises `DishonestAnswer` when they do not decode."""
+        """Return the arguments by name; raises `DishonestAnswer` when they do not decode.
+
+        A contract may emit text that is no text: what is not UTF-8 in it is replaced.
+        """
         indexed = [(name, kind) for name, kind, is_indexed in self.fields if is_indexed]
         rest = [(name, kind) for name, kind, is_indexed in self.fields if not is_indexed]
+        if len(topics) != len(indexed) + 1:
+            message = f"{self.signature} has {len(indexed) + 1} topics, not {len(topics)}."
+            raise DishonestAnswer(message, topics=len(topics))
         found = dict(
             zip(
                 [name for name, _ in (*indexed, *rest)],
                 (
                     *abi.decode([kind for _, kind in indexed], b"".join(topics[1:])),
-                    *abi.decode([kind for _, kind in rest], data),
+                    *abi.decode([_raw(kind) for _, kind in rest], data),
                 ),
                 strict=True,
             )
         )
-        return {name: found[name] for name, _, _ in self.fields}
+        return {name: _readable(kind, found[name]) for name, kind, _ in self.fields}
 
     def encode(self, args: Mapping[str, Any]) -> tuple[tuple[bytes, ...], bytes]:
         """Return the topics and the data of ``args``, which are as `decode` returns them; raises `InputError`."""
@@ -96,6 +103,25 @@ class Event:
         rest = [(kind, args[name]) for name, kind, is_indexed in self.fields if not is_indexed]
         data = abi.encode_args([kind for kind, _ in rest], [value for _, value in rest])
         return (abi.topic(self.signature), *indexed), data
+
+    def size(self, args: Mapping[str, Any]) -> int:
+        """Return how many bytes the data of ``args`` are."""
+        rest = [kind for _, kind, is_indexed in self.fields if not is_indexed]
+        return len(self.encode(args)[1]) if any(kind.endswith("]") for kind in rest) else abi.WORD * len(rest)
+
+
+def _raw(kind: str) -> str:
+    return kind.replace("string", "bytes")  # which lie in the data alike
+
+
+def _readable(kind: str, value: Any) -> Any:  # noqa: ANN401 - values of many types
+    """Return a value that was decoded as `_raw` of ``kind``, its text as text that every database takes."""
+    if kind == "string":
+        return value.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if "string" not in kind:
+        return value
+    parts = kind[1:-3].split(",")
+    return tuple(tuple(_readable(part, each) for part, each in zip(parts, row, strict=True)) for row in value)
 
 
 def _parse(role: str, text: str) -> Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -109,7 +109,7 @@ def decide[State: IntEnum](
     lost = next((event for state, event in proof.items() if state == said and event in missing), "")
     if lost:
         subject.reason = f"its log {lost} is missing"
-    elif doubt:
+    elif doubt and said not in proof:  # where it is, the log that proves it is there, and the times contradict it
         subject.reason = doubt
     else:
         subject.state = next(iter(states)) if len(states) == 1 else None
@@ -132,3 +132,12 @@ def note_twice(subject: Subject, events: Mapping[str, list[Any]], *, once: Abstr
     for name in sorted(once & events.keys()):
         if len(events[name]) > 1:
             subject.differ(name, f"{len(events[name])} logs", "a contract emits it once")
+
+
+def note_clash(subject: Subject, events: AbstractSet[str], ends: Iterable[AbstractSet[str]]) -> None:
+    """Note that ``events`` are of more than one of ``ends``, which exclude each other: then nobody knows the state."""
+    found = [sorted(events & end) for end in ends if events & end]
+    if len(found) > 1:
+        told = [name for end in found for name in end]
+        subject.state, subject.reason = None, f"{' and '.join(told)} exclude each other"
+        subject.differ("state", told, "a contract ends in one way only")

@@ -46,9 +46,11 @@ class Voting:
         return self.sent is not None or self.queued is not None
 
     @property
-    def equal(self) -> bool:
-        """Whether all that is known of the result is the sum of the votes."""
-        return self.compared and all(other in {None, self.cast} for other in (self.sent, self.queued))
+    def equal(self) -> bool | None:
+        """Whether all that is known of the result is the sum of the votes; None where nothing is known of it."""
+        if not self.compared:
+            return None
+        return all(other in {None, self.cast} for other in (self.sent, self.queued))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the vote as JSON-ready data."""

@@ -12,7 +12,6 @@ aave-governance-v3, ``IGovernanceCore`` and ``IPayloadsControllerCore``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NoReturn, override
 
 from governance.archive.rules import PROPOSAL_LIFE
@@ -49,17 +48,6 @@ _PROPOSAL = (
     "(uint8,uint8,uint40,uint24,uint40,uint40,uint40,address,address,bytes32,bytes32,uint128,uint128,uint256,"
     "(uint256,uint8,address,uint40)[])"
 )
-_CREATE = "createProposal((uint256,uint8,address,uint40)[],address,bytes32)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payload:
-    """Where a payload waits: its chain, its controller there and its number, and the access level that it needs."""
-
-    chain: int
-    access_level: int
-    controller: str
-    number: int
 
 
 class AaveGovernor(Governor):
@@ -82,12 +70,7 @@ class AaveGovernor(Governor):
 
     @override
     def propose(self, bundle: Bundle) -> Call:
-        self._refuse("propose calls: create a payload on each chain first, then propose those with create_proposal")
-
-    def create_proposal(self, payloads: Sequence[Payload], *, voting_portal: str, ipfs_hash: bytes) -> Call:
-        """Return the call that proposes ``payloads``, to be voted on through ``voting_portal``."""
-        listed = [(each.chain, each.access_level, each.controller, each.number) for each in payloads]
-        return Call(target=self.address, data=encode(_CREATE, listed, voting_portal, ipfs_hash))
+        self._refuse("propose calls: a proposal lists payloads that wait on their chains, and its proposer pays a fee")
 
     @override
     def vote(self, *, proposal_id: int, support: int, reason: str) -> Call:

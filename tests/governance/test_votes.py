@@ -107,6 +107,17 @@ def test_votes_that_a_reorganisation_took_away_are_taken_back(dao, watched):
     assert sorted(Vote.objects.values_list("support", flat=True)) == [1, 2]
 
 
+@pytest.mark.parametrize("change", [{"reason": "another"}, {"weight": 1}, {"voter": f"0x{7:040x}"}])
+def test_a_vote_that_is_another_one_at_the_same_height_and_time_is_replaced(dao, watched, change):
+    dao.pass_vote(dao.bundle(), watched)
+    dao.refresh(watched)
+    right = list(Vote.objects.order_by("log_index", "tx_hash").values_list("voter", "weight", "reason"))
+    Vote.objects.filter(pk=Vote.objects.earliest("pk").pk).update(**change)
+    report = index(watched, client=dao.client)
+    assert (report.new_votes, report.removed_votes, report.tally_equal) == (1, 1, True)
+    assert list(Vote.objects.order_by("log_index", "tx_hash").values_list("voter", "weight", "reason")) == right
+
+
 def test_a_state_that_a_reorganisation_took_back_is_corrected_and_audited(dao, watched):
     bundle = dao.bundle()
     dao.pass_vote(bundle, watched)

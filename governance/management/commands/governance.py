@@ -39,7 +39,7 @@ class Command(BreakwaterCommand):
         archived = {} if archive is None else shown.replayed(archive).as_dict() | shown.provenance(archive)
         data = archived | {"sources": shown.archives(), "governors": told()}
         self.answer(data, _text(data) or "No governance is watched or imported yet.")
-        if archived.get("differences") or not all(entry["tally_equal"] for entry in data["governors"].values()):
+        if archived.get("differences") or any(entry["tally_equal"] is False for entry in data["governors"].values()):
             raise SystemExit(1)  # what differs was just said
 
 
@@ -98,6 +98,8 @@ def _governors(governors: dict[str, dict[str, Any]]) -> Table:
     for slug, entry in governors.items():
         states = Counter(each["state"] for each in entry["proposals"].values())
         spread = ", ".join(f"{count} {state}" for state, count in states.most_common()) or "none"
-        verdict = "equal" if entry["tally_equal"] else f"differ: {', '.join(entry['mismatches'])}"
+        verdict = {None: "cast elsewhere", True: "equal"}.get(
+            entry["tally_equal"], f"differ: {', '.join(entry['mismatches'])}"
+        )
         table.add_row(slug, entry["flavour"], str(entry["chain_id"]), spread, str(entry["votes"]), verdict)
     return table

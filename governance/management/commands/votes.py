@@ -30,7 +30,7 @@ class Command(BreakwaterCommand):
             with self.progress(deployment.name) as advance:
                 collect(client, deployment, to_block=head, progress=advance)
             found[deployment.slug] = index(deployment, client=client)
-        equal = all(report.tally_equal for report in found.values())
+        equal = all(report.tally_equal is not False for report in found.values())
         data = {slug: {**asdict(report), "tally_equal": report.tally_equal} for slug, report in found.items()}
         lines = [_line(slug, report) for slug, report in found.items()] or ["No governor is watched yet."]
         self.answer({"governors": data, "tally_equal": equal}, "\n".join(lines))
@@ -39,5 +39,7 @@ class Command(BreakwaterCommand):
 
 
 def _line(slug: str, report: IndexReport) -> str:
-    verdict = "equal to the contract's tally" if report.tally_equal else f"unequal for {', '.join(report.mismatches)}"
+    verdict = {None: "cast on other chains", True: "equal to the contract's tally"}.get(
+        report.tally_equal, f"unequal for {', '.join(report.mismatches)}"
+    )
     return f"{slug}: {report.proposals} proposals, {report.votes} votes at block {report.block_number}, {verdict}"

@@ -115,6 +115,45 @@ def test_a_later_reading_takes_the_place_of_an_earlier_one(tmp_path):
     assert found["differences"] == []
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_order_in_which_readings_are_imported_changes_nothing(tmp_path, newest_first):
+    made = paper(5)
+    made.save(tmp_path / "a")
+    made.wait(60 * DAY)
+    made.save(tmp_path / "b")
+    reports = [take(tmp_path / name) for name in ("ba" if newest_first else "ab")]
+    found = told()
+    states = {number: entry["state"] for number, entry in found["proposals"].items()}
+    assert states == {str(at): made.proposal(at)["state"] for at in range(len(made.proposals))}
+    assert found["differences"] == []
+    assert any("older than those that are there" in line for line in reports[1].findings) == newest_first
+
+
+def test_what_is_odd_about_a_known_file_is_kept(tmp_path):
+    made = paper(5)
+    take(made.save(tmp_path / "a"))
+    made.logs[0]["args"]["creator"] = CORE[1]
+    report = take(made.save(tmp_path / "b"))
+    assert report.repeated_files == report.files
+    assert told()["findings"] == list(report.findings) != []
+
+
+def test_a_log_that_a_later_folder_marks_as_removed_is_taken_back(tmp_path):
+    made = paper(5)
+    take(made.save(tmp_path / "a", dumps=False))
+    removed = made.logs[-1] | {"removed": True}
+    report = take(made.save(tmp_path / "b", logs=[removed], dumps=False))
+    assert ArchiveLog.objects.count() == len(made.logs) - 1
+    assert "marked as removed" in report.findings[0]
+
+
+def test_a_folder_is_a_source_by_its_name(tmp_path):
+    made = paper(5)
+    call_command("import", "governance", str(made.save(tmp_path / "aave_v3")))
+    found = told()
+    assert (found["source"], found["logs"]) == ("aave_v3", len(made.logs))
+
+
 def test_nothing_is_kept_of_a_folder_that_is_wrong_in_one_place(tmp_path):
     made = paper(5)
     made.logs.append(made.logs[0] | {"blockNumber": "1"})
