@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection, models
+from django.db import models
 
-from governance.bulk import copy_binary
+from governance.bulk import copy_binary, copying
 from governance.chain.coverage import octets
-from governance.chain.store import all_addresses
+from governance.chain.store import all_addresses, read_logs
 from governance.errors import GapInData, ImplausibleData
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from governance.models import Deployment
     from governance.protocols.base import Word
+    from governance.protocols.layout import Shape
 
 type Integers = npt.NDArray[np.int64] | npt.NDArray[np.object_]
 
@@ -73,13 +74,20 @@ def read_words(deployment: Deployment, words: Mapping[bytes, Word], *, first: in
         First topic -> where the number lies; logs with other topics are left out.
     first, last : int
         Blocks, both included.
+
+    Raises
+    ------
+    DishonestAnswer
+        When a log cannot be of the event that its word is of.
+    GapInData
+        When its block is no longer held.
     """
     contracts = tuple(sorted(all_addresses(deployment), key=str.lower))  # as their bytes are sorted
     values = {"chain": deployment.chain_id, "first": first, "last": last, "contracts": octets(contracts)}
     by_word: dict[Word, list[bytes]] = {}
     for topic, word in words.items():
         by_word.setdefault(word, []).append(topic)
-    parts = [_read(word, {**values, "topics": topics}) for word, topics in by_word.items()]
+    parts = [_read(deployment, word, {**values, "topics": topics}) for word, topics in by_word.items()]
     raw = np.concatenate([np.empty(0, _LOG), *(rows for rows, _ in parts)])
     value = np.concatenate([np.empty(0, np.int64), *(numbers for _, numbers in parts)])
     order = np.lexsort((raw["index"], raw["block"]))
@@ -94,11 +102,25 @@ def read_words(deployment: Deployment, words: Mapping[bytes, Word], *, first: in
     )
 
 
-def _read(word: Word, values: Mapping[str, object]) -> tuple[npt.NDArray[Any], Integers]:
+def _read(deployment: Deployment, word: Word, values: Mapping[str, Any]) -> tuple[npt.NDArray[Any], Integers]:
     """Return rows and numbers; a word that is short is filled with zeros on its left, as a number is."""
     place = f"topic{word.topic}" if word.topic else f"substring(data FROM {WORD * word.at + 1} FOR {WORD})"
-    rows = packed(_LOGS.format(word=place), {**values, "zeros": bytes(WORD)}, _LOG)
+    rows = packed(_LOGS.format(word=place, fits=_fits(word.event)), {**values, "zeros": bytes(WORD)}, _LOG)
+    if word.event is not None and not rows["fits"].all():
+        wrong = rows[~rows["fits"].astype(bool)]
+        for log in read_logs(
+            deployment, first=wrong["block"].min(), last=wrong["block"].max(), topics=values["topics"]
+        ):
+            word.event.read(log)  # names the first one
     return rows, integers(rows["word"], signed=word.signed)
+
+
+def _fits(event: Shape | None) -> str:
+    """Return SQL that says whether a log has an event's number of topics and length of data."""
+    if event is None:
+        return "true"
+    sizes = [f"octet_length(topic{number}) = {WORD if number <= len(event.topics) else 0}" for number in (1, 2, 3)]
+    return " AND ".join([*sizes, f"octet_length(data) = {WORD * len(event.words)}"])
 
 
 def integers(words: npt.NDArray[np.uint8], *, signed: bool) -> Integers:
@@ -157,9 +179,9 @@ def _numeric(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
     return made
 
 
-_LOG = np.dtype([("block", ">i8"), ("index", ">i4"), ("address", "S20"), ("word", "u1", (WORD,))])
+_LOG = np.dtype([("block", ">i8"), ("index", ">i4"), ("address", "S20"), ("fits", "u1"), ("word", "u1", (WORD,))])
 _LOGS = """
-    SELECT string_agg(int8send(block_number) || int4send(log_index) || address
+    SELECT string_agg(int8send(block_number) || int4send(log_index) || address || boolsend({fits})
                       || substring(%(zeros)s || {word} FROM octet_length({word}) + 1 FOR 32), ''::bytea)
     FROM governance_log
     WHERE chain_id = %(chain)s AND block_number BETWEEN %(first)s AND %(last)s
@@ -185,7 +207,7 @@ def packed(query: str, values: Mapping[str, object], row: np.dtype[Any]) -> npt.
     ImplausibleData
         When a value does not consist of whole rows.
     """
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", values) as copy:
+    with copying(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", values) as copy:
         copy.set_types(["bytea"])
         parts = [part for (part,) in copy.rows()]
     for part in parts:

@@ -250,10 +250,16 @@ class _Facts:
         for asset in assets:
             self.prices.add(self.reserves[asset].pk, log, self.ledger.price(asset))
 
+    def _reserve(self, asset: str) -> int:
+        if asset not in self.reserves:
+            message = f"A log speaks of {asset}, which was never listed on {self.deployment.name}: logs are missing."
+            raise GapInData(message, asset=asset)
+        return int(self.reserves[asset].pk)
+
     def _change(self, log: LogRow, event: events.ParameterSet) -> None:
         old = self.ledger.parameter(event.asset, event.parameter)
         if old != event.value:
-            reserve, tx_hash = self.reserves[event.asset].pk, f"0x{log.tx_hash.hex()}"
+            reserve, tx_hash = self._reserve(event.asset), f"0x{log.tx_hash.hex()}"
             self.changes.append(
                 (reserve, event.parameter, old, event.value, log.block_number, log.timestamp, tx_hash, log.log_index)
             )
@@ -264,8 +270,8 @@ class _Facts:
                 self.deployment.pk,
                 event.account,
                 event.liquidator,
-                self.reserves[event.collateral].pk,
-                self.reserves[event.debt].pk,
+                self._reserve(event.collateral),
+                self._reserve(event.debt),
                 event.debt_covered,
                 event.collateral_seized,
                 self.ledger.price(event.collateral),

@@ -39,7 +39,7 @@ def prune(deployment: Deployment) -> int:
         sound = [row.timestamp for row in rows if is_canonical(row)]
         wanted = kept(sound, now=max(sound, default=0))
         loose = [row for row in rows if not row.pinned and not (row.timestamp in wanted and is_canonical(row))]
-        return sum(map(_delete, loose))
+        return sum(map(discard, loose))
 
 
 def kept(timestamps: Iterable[int], *, now: int) -> set[int]:
@@ -51,8 +51,8 @@ def kept(timestamps: Iterable[int], *, now: int) -> set[int]:
     return set(newest.values())
 
 
-def _delete(row: Snapshot) -> bool:
-    """Delete a snapshot; one that a row of another floor refers to is cited, and pinned instead."""
+def discard(row: Snapshot) -> bool:
+    """Delete a snapshot and return True; one that a row of another floor refers to is cited, and pinned instead."""
     try:
         with transaction.atomic():
             row.delete()

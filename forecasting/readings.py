@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from forecasting.books import ledger_at
 from forecasting.models import Reading
 from governance.chain import multicall, store
 from governance.chain.client import default_client, place
 from governance.chain.logs import block_hash
+from governance.deployments import protocol_of
 from governance.errors import CallReverted, ChainError, StaleData
 from governance.models import Block
 
@@ -58,6 +60,38 @@ def at_block(
             deployment=deployment, block_number=block, block_hash=block_id, defaults={"words": words}
         )
     return {check.field: int(words[check.field]) for check in checks}
+
+
+def forget_lies(deployment: Deployment, *, block: int, client: Client | None) -> bool:
+    """Read what was read for a book again, and delete what a node now says otherwise; return whether it did.
+
+    Asked is another node than the one that answered last, where there is one. What no node can be asked any more stays.
+    """
+    protocol = protocol_of(deployment)
+    rows = Reading.objects.filter(deployment=deployment, block_number__lte=block)
+    if not protocol.anchored_topics:  # else the book depends on earlier blocks' readings as well
+        rows = rows.filter(block_number=block)
+    if not rows:
+        return False
+    ledger = ledger_at(deployment, block=block)
+    checks = {check.field: check for check in protocol.pinned(ledger)}
+    asked = default_client() if client is None else client
+    node = asked.without(asked.host) or asked
+    return sum(_forget(row, checks, client=node) for row in rows) > 0
+
+
+def _forget(row: Reading, checks: Mapping[str, Check], *, client: Client) -> bool:
+    """Delete a reading when the node says otherwise."""
+    asked = [checks[field] for field in row.words if field in checks]
+    calls = [check.call for check in asked]
+    try:
+        answers = read_pinned(client, calls, block=row.block_number, block_id=row.block_hash, deployment=row.deployment)
+    except (ChainError, StaleData):
+        return False
+    if all(str(check.read(answers[check.call])) == row.words[check.field] for check in asked):
+        return False
+    row.delete()
+    return True
 
 
 def require_block(client: Client, *, block: int, block_id: str) -> None:

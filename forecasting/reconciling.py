@@ -79,6 +79,13 @@ class Reconciliation:
         """Whether everything could be compared and nothing is wrong."""
         return not self.failed and not any(check.wrong for check in self.checks)
 
+    @property
+    def empty(self) -> tuple[int, ...]:
+        """The blocks at which books were rebuilt and held nothing that could be compared."""
+        reports = [report for found in self.books.values() for report in found]
+        compared = {report.block_number for report in reports if report.numbers_compared}
+        return tuple(sorted({report.block_number for report in reports} - compared))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the whole as JSON-ready data."""
         reports = [report for found in self.books.values() for report in found]

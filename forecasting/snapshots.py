@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from forecasting import readings
+from forecasting import books, checkpoints, pruning, readings
 from forecasting.books import ledger_at, rebuild
 from forecasting.models import AccountState, Position, Reserve, ReserveState, Snapshot
 from governance.bulk import analyze, copy_rows
 from governance.chain import store
 from governance.deployments import protocol_of
 from governance.domain.position import Book
-from governance.errors import GapInData
+from governance.errors import GapInData, ImplausibleData
 from governance.models import Block
 
 if TYPE_CHECKING:
@@ -109,6 +109,9 @@ class ReconcileReport:
 def snapshot(deployment: Deployment, *, block: int | None = None, client: Client | None = None) -> Snapshot:
     """Freeze the book at ``block`` (None: the last one that is collected); the same block twice is one snapshot.
 
+    One that is held of the block is only returned when the same code made it from the same logs. Otherwise the book is
+    rebuilt and takes its place; what is cited keeps its place, and has to be what the logs say now.
+
     Parameters
     ----------
     deployment : Deployment
@@ -119,7 +122,10 @@ def snapshot(deployment: Deployment, *, block: int | None = None, client: Client
     Raises
     ------
     GapInData
-        When the logs up to ``block`` are not complete, or contradict themselves.
+        When the logs up to ``block`` are not complete or contradict themselves, or no longer say what a cited snapshot
+        says.
+    ImplausibleData
+        When no book can be what the logs and the node say; what the node says otherwise by now is asked for anew.
     StaleData
         When something must be read at ``block`` and the node no longer holds its state.
     """
@@ -129,25 +135,49 @@ def snapshot(deployment: Deployment, *, block: int | None = None, client: Client
         message = f"Block {number} of {deployment.name} is not collected; run collect."
         raise GapInData(message, block=number)
     block_id = f"0x{bytes(header.hash).hex()}"
-    held = Snapshot.objects.filter(deployment=deployment, block_number=number, block_hash=block_id).first()
-    if held is not None:
+    books.require_collected(deployment, block=number)
+    basis = {"coverage_digest": store.digest(deployment, number), "decoder": checkpoints.decoder(deployment)}
+    rows = Snapshot.objects.filter(deployment=deployment, block_number=number, block_hash=block_id)
+    held = rows.first()
+    if held is not None and all(getattr(held, name) == value for name, value in basis.items()):
         return held
-    book = _book(deployment, header=header, block_id=block_id, client=client)
-    statement = protocol_of(deployment).statement(book)
+    try:
+        book = _book(deployment, header=header, block_id=block_id, client=client)
+    except ImplausibleData:
+        readings.forget_lies(deployment, block=number, client=client)
+        raise
+    statement, content = protocol_of(deployment).statement(book), _content_hash(block_id, book)
     with transaction.atomic():
+        if (cited := _give_way(held)) is not None:
+            return _require_same(cited, content)
         made, created = Snapshot.objects.get_or_create(
             deployment=deployment,
             block_number=number,
             block_hash=block_id,
-            defaults={
-                "timestamp": header.timestamp,
-                "coverage_digest": store.digest(deployment, number),
-                "dataset_hash": _content_hash(block_id, book),
-            },
+            defaults=basis | {"timestamp": header.timestamp, "dataset_hash": content},
         )
         if created:
             _store(made, statement)
     return made
+
+
+def _give_way(held: Snapshot | None) -> Snapshot | None:
+    """Delete a snapshot that is to be made anew; return it when it is cited, and therefore stays."""
+    if held is None:
+        return None
+    row = Snapshot.objects.select_for_update().filter(pk=held.pk).first()
+    return row if row is not None and (row.pinned or not pruning.discard(row)) else None
+
+
+def _require_same(cited: Snapshot, content: str) -> Snapshot:
+    """Return a cited snapshot, which must be what the logs say now."""
+    if cited.dataset_hash == content:
+        return cited
+    message = (
+        f"The snapshot {cited.dataset_hash} of {cited.deployment.name} at block {cited.block_number} is cited, but the"
+        f" logs that are collected now make {content} of that block."
+    )
+    raise GapInData(message, block=cited.block_number, snapshot=cited.pk, held=cited.dataset_hash, made=content)
 
 
 def _book(deployment: Deployment, *, header: Block, block_id: str, client: Client | None) -> Any:  # noqa: ANN401 - its own
@@ -158,6 +188,8 @@ def _book(deployment: Deployment, *, header: Block, block_id: str, client: Clien
     words = readings.at_block(deployment, checks, block=header.number, block_id=block_id, client=client)
     if protocol.strayed(ledger, words):
         ledger = readings.anchored(deployment, protocol, block=header.number, client=client)
+    if more := protocol.untold(ledger, words):
+        words |= readings.at_block(deployment, more, block=header.number, block_id=block_id, client=client)
     if checks:
         ledger.observe(words)
     decimals = dict(Reserve.objects.filter(deployment=deployment).values_list("address", "decimals"))
@@ -224,6 +256,9 @@ def _aave_content(book: Book) -> dict[str, Any]:
 def reconcile(made: Snapshot, *, client: Client) -> ReconcileReport:
     """Compare every account of a snapshot with what the contract says at the same block, digit by digit.
 
+    When something differs, what was read for the snapshot is read again; what a node then says otherwise is forgotten,
+    and the next `snapshot` of the block makes its book anew.
+
     Raises
     ------
     StaleData
@@ -241,6 +276,8 @@ def reconcile(made: Snapshot, *, client: Client) -> ReconcileReport:
         for whose, check, ours in claims
         if ours != (theirs := check.read(answers[check.call]))
     )
+    if findings and readings.forget_lies(made.deployment, block=made.block_number, client=client):
+        Snapshot.objects.filter(pk=made.pk).update(decoder="")
     return ReconcileReport(
         block_number=made.block_number,
         accounts_compared=made.accounts.count(),
@@ -255,12 +292,14 @@ def _claims(made: Snapshot) -> Iterator[tuple[str, Check, int]]:
     """Yield whose number it is, where the contract says it, and what was rebuilt, for every number of a snapshot."""
     protocol = protocol_of(made.deployment)
     for row in made.accounts.order_by("account").iterator():
-        ours = row.own or {name: getattr(row, name) for name in COMPARED}
+        shared = {name: getattr(row, name) for name in COMPARED if name in row.own or not row.own}
+        ours = row.own | shared  # the columns that pages show, where the contract says them too
         for check in protocol.account_checks(row.account, ours):
             yield row.account, check, int(ours[check.field])
     for state in made.reserve_states.select_related("reserve"):
-        for check in protocol.reserve_checks(state.reserve.address, state.own):
-            yield state.reserve.address, check, int(state.own[check.field])
+        numbers = {name: int(number) for name, number in state.own.items()}
+        for check in protocol.reserve_checks(state.reserve.address, numbers):
+            yield state.reserve.address, check, numbers[check.field]
 
 
 def _by_field(compared: Iterable[str], differing: Iterable[str]) -> dict[str, tuple[int, int]]:

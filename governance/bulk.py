@@ -9,7 +9,7 @@ from django.db import connection
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from django.db import models
     from psycopg import Copy
@@ -22,7 +22,7 @@ _TRAILER = b"\xff\xff"
 
 def copy_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Insert ``rows``, whose values are in the order of ``columns`` (database column names)."""
-    with _copying(_statement(model, columns)) as copy:
+    with copying(_statement(model, columns)) as copy:
         for row in rows:
             copy.write_row(row)
 
@@ -32,7 +32,7 @@ def copy_text(model: type[models.Model], columns: Sequence[str], lines: Iterable
 
     For values that cannot hold a tab, a backslash or a line end, such as numbers and checked hexadecimal.
     """
-    with _copying(_statement(model, columns)) as copy:
+    with copying(_statement(model, columns)) as copy:
         block: list[str] = []
         for line in lines:
             block.append(line)
@@ -45,7 +45,7 @@ def copy_text(model: type[models.Model], columns: Sequence[str], lines: Iterable
 
 def copy_binary(model: type[models.Model], columns: Sequence[str], rows: bytes) -> None:
     """Insert rows that are already in COPY's binary format, without its signature and trailer."""
-    with _copying(_statement(model, columns) + sql.SQL(" (FORMAT BINARY)")) as copy:
+    with copying(_statement(model, columns) + sql.SQL(" (FORMAT BINARY)")) as copy:
         copy.write(_SIGNATURE)
         for at in range(0, len(rows), _PIECE):
             copy.write(rows[at : at + _PIECE])
@@ -54,7 +54,7 @@ def copy_binary(model: type[models.Model], columns: Sequence[str], rows: bytes) 
 
 def read_binary(query: str, values: Sequence[object]) -> Iterator[bytes]:
     """Yield the rows of ``query`` in COPY's binary format, one by one, as `copy_binary` takes them."""
-    with _copying(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", values) as copy:
+    with copying(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", values) as copy:
         for number, message in enumerate(copy):
             row = bytes(message)
             row = row.removeprefix(_SIGNATURE) if number == 0 else row
@@ -70,7 +70,7 @@ def analyze(*tables: type[models.Model]) -> None:
 
 
 @contextmanager
-def _copying(statement: str | sql.Composed, values: Sequence[object] = ()) -> Iterator[Copy]:
+def copying(statement: str | sql.Composed, values: Sequence[object] | Mapping[str, object] = ()) -> Iterator[Copy]:
     """Run a COPY; what goes wrong is one of Django's database errors, as everywhere else."""
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement, values) as copy:
         yield copy

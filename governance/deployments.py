@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from governance import audit
+from governance.chain.abi import checksum
 from governance.chain.logs import block_hash
 from governance.errors import ConflictError, InputError
 from governance.governors.base import governor_for
@@ -87,12 +88,14 @@ def watch_governor(
     InputError
         As there, and when a role is unknown or an address is not what its role says.
     """
-    governor = governor_for(flavour, addresses)
-    if unknown := sorted(set(addresses) - set(governor.roles)):
-        known = ", ".join(governor.roles[1:]) or "none"
+    known_roles = governor_for(flavour, addresses).roles
+    if unknown := sorted(set(addresses) - set(known_roles)):
+        known = ", ".join(known_roles[1:]) or "none"
         message = f"A governor of the flavour {flavour!r} has no role {unknown[0]!r}; its companions are: {known}."
         raise InputError(message, field="role", value=unknown[0])
+    addresses = {role: checksum(address) for role, address in addresses.items()}
     _require_code(client, addresses)
+    governor = governor_for(flavour, addresses)
     governor.check(client)
     wanted = Deployment(
         slug=slug,

@@ -106,7 +106,12 @@ class Env(BaseSettings):
     @field_validator("rpc_urls", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not parts:
+            raise ValueError("it names nothing between its commas; name at least one, or unset it for the default")
+        return parts
 
     @field_validator("follow", "finality")
     @classmethod
@@ -147,7 +152,8 @@ def env() -> Env:
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
         name = str(fault["loc"][0]).upper()
-        raise InputError(f"The environment variable {name} cannot be used: {fault['msg']}.", field=name) from None
+        said = fault["msg"].removeprefix("Value error, ")
+        raise InputError(f"The environment variable {name} cannot be used: {said}.", field=name) from None
 
 
 def child_environment(**changes: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from governance import completeness
-from governance.models import Reorg
+from governance.models import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -102,7 +102,7 @@ def _progress() -> Iterator[Metric]:
 
 def _coverage() -> Iterator[Metric]:
     streams = completeness.coverage()
-    names = [(str(row.chain_id), row.slug, str(row.stream)) for row in streams]
+    names = _stream_names(streams)
     labels = ["chain", "deployment", "stream"]
     yield gauge(
         "collected_logs",
@@ -154,7 +154,7 @@ def _faults() -> Iterator[Metric]:
         ["chain", "kind"],
         (([str(chain), kind], count) for (chain, kind), count in completeness.incidents_by_kind().items()),
     )
-    reorgs = Reorg.objects.values_list("chain").annotate(count=Count("pk")).order_by()
+    reorgs = Chain.objects.values_list("chain_id").annotate(count=Count("reorgs")).order_by()
     yield counter(
         "reorganisations",
         "Reorganisations that were met and repaired.",
@@ -180,7 +180,10 @@ def _nodes() -> Iterator[Metric]:
         ((name, row.latency_ms / 1000) for name, row in zip(names, rows, strict=True) if row.latency_ms),
     )
     yield gauge(
-        "node_head_block", "Newest block it has shown.", labels, zip(names, (row.head for row in rows), strict=True)
+        "node_head_block",
+        "Newest block it has shown; nothing before it has shown one.",
+        labels,
+        ((name, row.head) for name, row in zip(names, rows, strict=True) if row.head),
     )
     yield gauge(
         "node_quarantined",
@@ -191,6 +194,14 @@ def _nodes() -> Iterator[Metric]:
             for name, row in zip(names, rows, strict=True)
         ),
     )
+
+
+def _stream_names(streams: Sequence[completeness.StreamCoverage]) -> list[tuple[str, str, str]]:
+    """Return chain, slug and number of each stream: the oldest of a deployment is its number 1."""
+    known: dict[str, list[int]] = {}
+    for row in streams:
+        known.setdefault(row.slug, []).append(row.stream)
+    return [(str(row.chain_id), row.slug, str(1 + sorted(known[row.slug]).index(row.stream))) for row in streams]
 
 
 def _chain(pace: completeness.Pace) -> list[str]:

@@ -11,6 +11,8 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
 from governance import completeness, metrics, overview, selectors
+from governance.chain.client import default_client
+from governance.env import env
 from governance.navigation import navigation
 from governance.pages import page
 from governance.panels import executor as executor_panels
@@ -68,7 +70,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "orphans": panels.orphans(completeness.orphans()),
         "faults": panels.faults(list(completeness.open_incidents()[:ROWS])),
         "past_faults": panels.past_faults(list(completeness.resolved_incidents()[:ROWS])),
-        "providers": panels.providers(completeness.providers()),
+        "providers": panels.providers(completeness.providers(), configured=_configured()),
         "reorgs": panels.reorgs(list(overview.reorgs()[:ROWS])),
         "audit": panels.audit(list(selectors.audit_entries()[:ROWS])),
         "audit_state": overview.audit_state(),
@@ -106,6 +108,10 @@ def broken(request: HttpRequest) -> HttpResponse:
     }
     context["text"] = "The fault is ours, not yours; the log of the web service says more."
     return render(request, "error.html", context, status=500)
+
+
+def _configured() -> set[tuple[int, str]]:
+    return {(env().chain_id, host) for host in default_client().hosts}
 
 
 def _reason(exception: Exception) -> str:

@@ -33,9 +33,15 @@ def active_policy() -> Policy:
 def recommendations(*, reserve: Reserve | None = None) -> QuerySet[Recommendation]:
     """Return recommendations, the newest first, with all that their pages name."""
     found = Recommendation.objects.select_related(
-        "reserve__deployment", "snapshot", "policy", "cascade_model", "volatility_model", "evidence", "draft"
+        "reserve__deployment", "snapshot", "policy", "cascade_model", "volatility_model", "evidence", "draft__onchain"
     )
     return found.filter(reserve=reserve) if reserve else found
+
+
+def newest_recommendations() -> list[Recommendation]:
+    """Return the newest recommendation for each reserve, the newest first."""
+    of_each = recommendations().order_by("reserve_id", "-created_timestamp", "-pk").distinct("reserve_id")
+    return sorted(of_each, key=lambda row: (row.created_timestamp, row.pk), reverse=True)
 
 
 def drafts() -> QuerySet[Draft]:

@@ -42,7 +42,8 @@ def market(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404(message)
     latest = selectors.recommendations(reserve=reserve).first()
     context = market_panels.overview(reserve, snapshot, recommended=panels.recommended(latest))
-    return page(request, "forecasting/market.html", {**context, "recommendation": latest})
+    context |= {"recommendation": latest, "carried_out_by": panels.carried_out_by(latest)}
+    return page(request, "forecasting/market.html", context)
 
 
 @require_safe

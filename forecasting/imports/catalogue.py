@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db import connection, models
+from django.db import models
 from psycopg import sql
 
 from forecasting.imports.landing import content_hash
@@ -19,6 +19,7 @@ from forecasting.models import (
     ImportedPrice,
     ImportedQuote,
 )
+from governance.bulk import copying
 from governance.domain import lattice
 from governance.errors import InputError, StaleData
 
@@ -123,7 +124,7 @@ def _lines(dataset: ImportedDataset, version: int) -> Iterator[tuple[str, str]]:
         query = sql.SQL("COPY (SELECT {} FROM {} WHERE dataset_id = {} AND version <= {}) TO STDOUT").format(
             sql.SQL(", ").join(sql.Identifier(name) for name in columns), sql.Identifier(table), dataset.pk, version
         )
-        with connection.cursor() as cursor, cursor.copy(query) as copy:
+        with copying(query) as copy:
             rest = b""
             for block in copy:
                 *whole, rest = (rest + bytes(block)).split(b"\n")

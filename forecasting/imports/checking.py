@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from forecasting.imports.checks import (
     before_token,
     block_time,
@@ -14,6 +16,7 @@ from forecasting.imports.checks import (
     mixed_units,
     off_grid,
     positive,
+    scale,
     seize_ratio,
     series,
     wrong_numeraire,
@@ -28,6 +31,7 @@ CHECKS = tuple(
         positive,
         off_grid,
         mixed_units,
+        scale,
         before_token,
         wrong_numeraire,
         interpolated,
@@ -69,7 +73,8 @@ def check(rows: Rows, *, file: str) -> list[Flag]:
             field="allow",
             value=unknown[0],
         )
-    return [_flag(finding) for finding in _judged(_findings(rows), rows, file=file)]
+    with np.errstate(over="ignore", invalid="ignore"):  # amounts as large as a double are what a check may find
+        return [_flag(finding) for finding in _judged(_findings(rows), rows, file=file)]
 
 
 def _findings(rows: Rows) -> Iterator[Finding]:
@@ -77,6 +82,7 @@ def _findings(rows: Rows) -> Iterator[Finding]:
         yield from one(rows)
     if rows.legs is not None:
         yield from mixed_units.check(rows.legs)
+        yield from scale.check(rows.legs)
 
 
 def _judged(findings: Iterable[Finding], rows: Rows, *, file: str) -> Iterator[Finding]:

@@ -16,7 +16,9 @@ from forecasting.core.book import Floats
 
 type Column = list[str] | pa.ChunkedArray
 
-LONGEST = 400  # digits before or after the point; a double has at most 324
+LARGEST = 309  # digits before the point: those of the largest double
+LONGEST = 400  # digits after the point; a double has at most 324
+SHOWN = 80  # characters of a cell in a message
 NOTHING = frozenset({"", "nan", "none", "null", "n/a", "na"})
 
 
@@ -24,9 +26,9 @@ class NotANumber(ValueError):
     """A cell that is no number; ``index`` is its place in the column, ``text`` what it says."""
 
     def __init__(self, index: int, text: str) -> None:
-        super().__init__(f"{text!r} is not a number")
         self.index = index
-        self.text = text
+        self.text = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        super().__init__(f"{self.text!r} is not a number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +53,17 @@ def plain(text: str) -> str:
     Raises
     ------
     InvalidOperation
-        When it is not a finite decimal number.
+        When it is not a finite decimal number, or has more digits than any amount.
     """
+    if len(text) > LARGEST + LONGEST + 2:
+        raise InvalidOperation(text)
     if "e" in text or "E" in text or not text[:1].isdigit() or text[:1] == "0" or "_" in text:
         number = Decimal(text)
-        if not number.is_finite() or "_" in text or abs(number.adjusted()) > LONGEST:
+        if not number.is_finite() or "_" in text or number.adjusted() >= LARGEST or number.adjusted() < -LONGEST:
             raise InvalidOperation(text)
         text = format(number, "f")
+    if len(text) > LARGEST and len(text.lstrip("-").partition(".")[0]) > LARGEST:
+        raise InvalidOperation(text)
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", "", "-"} else text
@@ -90,7 +96,11 @@ def numbers(column: Column) -> Numbers:
             found.append("" if raw.lower() in NOTHING else _checked(raw))
         except (InvalidOperation, ValueError) as error:
             raise NotANumber(index, raw) from error
-    return Numbers(text=found, values=floats(found))
+    values = floats(found)
+    if np.isinf(values).any():
+        index = int(np.isinf(values).argmax())
+        raise NotANumber(index, found[index])
+    return Numbers(text=found, values=values)
 
 
 def floats(text: list[str]) -> Floats:
@@ -104,6 +114,6 @@ def shifted(text: list[str], decimals: list[int]) -> list[str]:
 
 
 def _checked(raw: str) -> str:
-    if raw.isdecimal() and raw.isascii() and raw[0] != "0":
+    if raw.isdecimal() and raw.isascii() and raw[0] != "0" and len(raw) <= LARGEST:
         return raw
-    return plain(str(Decimal(raw))) if "_" not in raw else plain(raw)
+    return plain(str(Decimal(raw))) if "_" not in raw and len(raw) <= LARGEST + LONGEST else plain(raw)

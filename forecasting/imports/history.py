@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 from django.db import connection
@@ -26,12 +27,20 @@ from governance.domain.canonical import canonical
 from governance.errors import InputError, StaleData
 
 HOURLY = "imported-hourly"
+SCALE = 8  # decimals of a price as an integer, where that leaves enough digits
+MOST = 17  # digits after the first that 64 bits always hold
+DIGITS = 7  # of the lowest price: a step of 1e-7 is lost in any return
+UNSAFE = ("wrong-numeraire", "mixed-units")
 COMPARED = 20_000  # prices of another dataset that a file is compared with
 
 _OBSERVED = """
-    SELECT timestamp, round(close * 100000000)::bigint FROM forecasting_importedprice
+    SELECT timestamp, round(close * %s)::bigint FROM forecasting_importedprice
     WHERE dataset_id = %s AND version <= %s AND asset = %s AND quote = %s AND span = %s AND timestamp BETWEEN %s AND %s
     ORDER BY timestamp
+"""
+_RANGE = """
+    SELECT min(close), max(close) FROM forecasting_importedprice
+    WHERE dataset_id = %s AND version <= %s AND asset = %s AND quote = %s AND span = %s AND timestamp BETWEEN %s AND %s
 """
 _BARS = """
     SELECT timestamp, open::float8, high::float8, low::float8, close::float8, coalesce(volume, 'NaN')::float8
@@ -51,12 +60,16 @@ class History:
         The exact rows, by content; cites the version that they were read from.
     assets : tuple of str
         R assets: the order of columns.
+    decimals : tuple of int
+        Of each asset's prices in the grid: 8, more for one that is so cheap that 8 would round its returns away.
     grid : Grid
+        Its prices have ``decimals``.
     panel : Panel
     """
 
     dataset: Dataset
     assets: tuple[str, ...]
+    decimals: tuple[int, ...]
     grid: Grid
     panel: Panel
 
@@ -95,11 +108,20 @@ class _Series:
     quote: str
     span: int
 
-    def fetch(self, query: str, *, since: int, until: int) -> list[tuple[float, ...]]:
+    def decimals(self, *, since: int, until: int) -> int:
+        """Return how many decimals keep the digits of the lowest price, and the highest within 64 bits."""
+        ((lowest, highest),) = self.fetch(_RANGE, since=since, until=until)
+        if not lowest or lowest <= 0:
+            return SCALE
+        return min(max(SCALE, DIGITS - 1 - Decimal(lowest).adjusted()), MOST - Decimal(highest).adjusted())
+
+    def fetch(self, query: str, *first: Decimal, since: int, until: int) -> list[tuple[float, ...]]:
         """Return the rows of a query between two unix seconds."""
         window = (since * MICRO, until * MICRO)
         with connection.cursor() as cursor:
-            cursor.execute(query, [self.file.dataset_id, self.file.version, self.asset, self.quote, self.span, *window])
+            cursor.execute(
+                query, [*first, self.file.dataset_id, self.file.version, self.asset, self.quote, self.span, *window]
+            )
             rows: list[tuple[float, ...]] = cursor.fetchall()
             return rows
 
@@ -125,12 +147,13 @@ def hourly(*, source: str, assets: Sequence[str], since: int = 0, until: int = 1
         When the prices must not be computed on.
     """
     file = newest(find(source, kind="prices"), version=version)
-    rows = _grid(file, assets, since=since, until=until)
+    rows, decimals = _grid(file, assets, since=since, until=until)
     facts = {
         "name": file.dataset.name,
         "version": file.version,
         "imported": file.result.hash,
         "assets": list(assets),
+        "decimals": list(decimals),
         "since": since,
         "until": until,
     }
@@ -145,7 +168,7 @@ def hourly(*, source: str, assets: Sequence[str], since: int = 0, until: int = 1
             "facts": facts,
         },
     )
-    return History(dataset=dataset, assets=tuple(assets), grid=rows, panel=panel(rows))
+    return History(dataset=dataset, assets=tuple(assets), decimals=decimals, grid=rows, panel=panel(rows))
 
 
 def load(dataset: Dataset) -> History:
@@ -197,6 +220,9 @@ def bars(*, source: str, asset: str, since: int = 0, until: int = 1 << 40, versi
 def known(asset: str, first: int, last: int, source: str) -> Known | None:
     """Return what other imported datasets say an asset cost in dollars (a `Lookup` for the checks)."""
     rows = ImportedPrice.objects.filter(asset=asset, quote__in=USD_LIKE, timestamp__range=(first, last))
+    for code in UNSAFE:  # what was imported although its unit is in doubt measures nothing
+        doubted = ImportedFile.objects.filter(flags__contains=[{"code": code, "allowed": 1}])
+        rows = rows.exclude(dataset__in=doubted.values("dataset"))
     other = rows.exclude(dataset__source=source).order_by("dataset_id").values_list("dataset_id", flat=True).first()
     if other is None:
         return None
@@ -209,13 +235,15 @@ def known(asset: str, first: int, last: int, source: str) -> Known | None:
     )
 
 
-def _grid(file: ImportedFile, assets: Sequence[str], *, since: int, until: int) -> Grid:
+def _grid(file: ImportedFile, assets: Sequence[str], *, since: int, until: int) -> tuple[Grid, tuple[int, ...]]:
+    found = [_series(file, asset) for asset in assets]
+    decimals = tuple(series.decimals(since=since, until=until) for series in found)
     observations = [
         (column, -(-int(micros) // MICRO), int(price))
-        for column, asset in enumerate(assets)
-        for micros, price in _series(file, asset).fetch(_OBSERVED, since=since, until=until)
+        for column, series in enumerate(found)
+        for micros, price in series.fetch(_OBSERVED, Decimal(10) ** decimals[column], since=since, until=until)
     ]
-    return grid(observations, assets=assets, until=until)
+    return grid(observations, assets=assets, until=until), decimals
 
 
 def _series(file: ImportedFile, asset: str) -> _Series:

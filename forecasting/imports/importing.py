@@ -25,6 +25,7 @@ KINDS: dict[str, ModuleType] = {
 }
 IMPORTED = "imported"
 ALREADY = "already imported"
+LONGEST = 64  # characters of a source's name
 
 type Progress = Callable[[int, int, str], None]
 
@@ -59,9 +60,9 @@ def bring(path: Path, *, kind: str, intent: Intent, progress: Progress) -> Repor
     ConflictError
         When the file contradicts what was imported earlier, or what was said about it then.
     """
-    if slugify(intent.source) != intent.source.lower() or not intent.source:
+    if slugify(intent.source) != intent.source.lower() or not 0 < len(intent.source) <= LONGEST:
         raise InputError(
-            f"--source {intent.source!r} is no name; use letters, digits and hyphens.",
+            f"--source {intent.source!r} is no name; use at most {LONGEST} letters, digits and hyphens.",
             field="source",
             value=intent.source,
         )
@@ -76,7 +77,7 @@ def bring(path: Path, *, kind: str, intent: Intent, progress: Progress) -> Repor
     flags = checking.check(rows, file=table.name)
     progress(2, 4, "looking for duplicates")
     made = []
-    for sheet in KINDS[kind].sheets(rows):
+    for sheet in _sheets(kind, rows, file=table.name):
         kept, again, first = sheets.unique(sheet, file=table.name)
         made.append(kept)
         if again:
@@ -102,6 +103,14 @@ def bring(path: Path, *, kind: str, intent: Intent, progress: Progress) -> Repor
     )
     progress(4, 4, "done")
     return Report(file=file, status=IMPORTED, seconds=time.monotonic() - started)
+
+
+def _sheets(kind: str, rows: Rows, *, file: str) -> list[sheets.Sheet]:
+    try:
+        found: list[sheets.Sheet] = KINDS[kind].sheets(rows)
+    except sheets.Unfit as error:
+        raise InputError(f"{file}, row {error.row}: {error}.", field=error.column, value=error.value) from error
+    return found
 
 
 def _said(intent: Intent) -> dict[str, object]:

@@ -129,7 +129,7 @@ def _there(dataset: ImportedDataset, sheet: Sheet, *, file: str) -> set[int]:
             )
         )
         names = sql.SQL(", ").join(map(sql.Identifier, (*columns, "number")))
-        with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(arriving, names)) as copy:
+        with bulk.copying(sql.SQL("COPY {} ({}) FROM STDIN").format(arriving, names)) as copy:
             for line, number in zip(sheet.lines, sheet.numbers, strict=True):
                 copy.write(f"{line}\t{number}\n")
         cursor.execute(sql.SQL("ANALYZE {}").format(arriving))

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from forecasting.imports.exact import Numbers, floats, plain, shifted
+from forecasting.imports.exact import Numbers, floats, plain
 from forecasting.imports.rows import Intent, Reader, Rows
 from forecasting.imports.sheets import Sheet, sheet
 from forecasting.imports.tables import Table
@@ -67,7 +67,7 @@ def read(table: Table, intent: Intent) -> Rows:
     words = {
         name: reader.words(name, required=name in {"account", "collateral", "debt"}) for name in WORDS if name != "side"
     }
-    numbers = {name: _tokens(reader, name, words) for name in ("collateral_amount", "debt_amount")}
+    numbers = {f"{name}_amount": reader.tokens(f"{name}_amount", words[name]) for name in ("collateral", "debt")}
     numbers |= {
         name: reader.numbers(name, required=False)
         for name in ("collateral_usd", "debt_usd", "block")
@@ -99,24 +99,6 @@ def sheets(rows: Rows) -> list[Sheet]:
             numbers=_numbers(rows),
         )
     ]
-
-
-def _tokens(reader: Reader, name: str, words: dict[str, list[str]]) -> Numbers:
-    """Return amounts in whole tokens."""
-    found = reader.numbers(name)
-    decimals = reader.intent.raw_decimals
-    if not decimals:
-        return found
-    assets = words[name.removesuffix("_amount")]
-    unknown = sorted({asset for asset in assets if asset not in decimals and "" not in decimals})
-    if unknown:
-        raise InputError(
-            f"--raw-decimals does not say how many decimals {unknown[0]} has; add {unknown[0]}=N.",
-            field="raw_decimals",
-            value=unknown[0],
-        )
-    text = shifted(found.text, [decimals.get(asset, decimals.get("", 0)) for asset in assets])
-    return Numbers(text=text, values=floats(text))
 
 
 def _notionals(reader: Reader, micros: np.ndarray, reading: dict[str, object]) -> Rows:

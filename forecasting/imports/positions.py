@@ -131,7 +131,7 @@ def _long(reader: Reader, micros: Stamps, reading: dict[str, object]) -> Rows:
         )
     amounts = reader.numbers("amount")
     if reader.has("decimals"):
-        text = shifted(amounts.text, [int(word) for word in reader.numbers("decimals").text])
+        text = shifted(amounts.text, wide.decimals(reader, "decimals", reader.numbers("decimals").text))
         amounts = Numbers(text=text, values=floats(text))
     numbers = {"amount": amounts}
     numbers |= {name: reader.numbers(name, required=False) for name in ("price", "block") if reader.has(name)}

@@ -24,6 +24,8 @@ ALIASES = {
     "quote": ("numeraire", "quote_asset"),
 }
 BAR = ("open", "high", "low")
+MANY = 8  # distances, from which on bars without a common one are for the checks to refuse
+ALIKE = 2  # equal distances between bars, from which on they tell how long a bar is
 USD_LIKE = frozenset({"USD", "USDT", "USDC", "BUSD"})
 """Quotes that are dollars for our purposes, as venues quote them."""
 
@@ -38,6 +40,7 @@ def read(table: Table, intent: Intent) -> Rows:
     """
     reader = Reader(table, intent, ALIASES)
     reader.need("time", "close")
+    reader.single("close")
     micros, reading = reader.times()
     if intent.asset:
         assets = [intent.asset] * table.rows
@@ -52,7 +55,10 @@ def read(table: Table, intent: Intent) -> Rows:
         )
     bars = reader.has(*BAR)
     measured = [*(("open", "high", "low") if bars else ()), "close", *(("volume",) if reader.has("volume") else ())]
-    numbers = {name: reader.numbers(name, required=name != "volume") for name in measured}
+    numbers = {
+        name: reader.numbers(name, required=False) if name == "volume" else reader.tokens(name, assets)
+        for name in measured
+    }
     quotes = [intent.quote or word.upper() or "USD" for word in reader.words("quote", required=False)]
     spans = _spans(micros, assets, intent) if bars else {}
     kind = f"bars, stamped at their {intent.stamp}" if bars else "single observations"
@@ -99,13 +105,36 @@ def dollars(quote: str) -> bool:
 
 
 def _spans(micros: Stamps, assets: list[str], intent: Intent) -> dict[str, int]:
-    """Return the length of each asset's bars in seconds: the usual distance between two."""
+    """Return the length of each asset's bars in seconds: the usual distance between two.
+
+    A file with too few bars for that follows those that the source gave earlier, or the other assets beside it, so that
+    it does not matter how bars are split into files.
+    """
     if intent.grid:
         return dict.fromkeys(assets, intent.grid)
     names = np.array(assets)
-    found = {}
-    for asset in sorted(set(assets)):
-        steps = np.diff(np.unique(micros[names == asset]))
-        values, counts = np.unique(steps, return_counts=True)
-        found[asset] = int(values[counts.argmax()] // MICRO) if values.size else 0
+    steps = {asset: np.diff(np.unique(micros[names == asset])) for asset in sorted(set(assets))}
+    found = {asset: _usual(apart) for asset, apart in steps.items()}
+    beside = {span for span in found.values() if span}
+    for asset in (asset for asset, span in found.items() if not span):
+        told = _earlier(intent.source, asset) or beside
+        span = next(iter(told)) if len(told) == 1 else 0
+        if not span or (steps[asset] % (span * MICRO)).any():
+            raise InputError(
+                f"The bars of {asset} are too few to tell how long a bar is; say so with --grid SECONDS.",
+                field="grid",
+                value=asset,
+            )
+        found[asset] = span
     return found
+
+
+def _usual(steps: Stamps) -> int:
+    values, counts = np.unique(steps, return_counts=True)
+    told = counts.size and (counts.max() >= ALIKE or steps.size >= MANY)
+    return int(values[counts.argmax()] // MICRO) if told else 0
+
+
+def _earlier(source: str, asset: str) -> set[int]:
+    rows = ImportedPrice.objects.filter(dataset__kind="prices", dataset__source=source, asset=asset, span__gt=0)
+    return set(rows.values_list("span", flat=True).distinct())

@@ -2,7 +2,8 @@
 
 First days are those of the token's contract or of its first trading, whichever a price could come from; a day is given
 generously (early), because the question is only whether a price can exist at all. Floors are round numbers below the
-lowest price in USD that a token had from a day on up to 2025; a price in ether, bitcoin or wei lies far below.
+lowest price in USD that a token had from a day on up to 2025; a price in ether or bitcoin lies far below. Ceilings are
+some ten times above the highest price up to 2025; the raw integers of a feed, of 8 decimals, lie far above.
 
 References
 ----------
@@ -50,11 +51,34 @@ RPL 0.5 2019-06-01    CVX 0.8 2021-05-17    FXS 0.4 2020-12-16     ENS 4 2021-11
 SOL 0.4 2020-03-20    BNB 4 2018-12-01      XRP 0.08 2017-06-01    AVAX 1.5 2020-09-01    ENJ 0.015 2018-01-01
 MANA 0.01 2018-01-01  BAT 0.05 2018-01-01   ZRX 0.08 2018-01-01    KNC 0.1 2018-01-01     REN 0.005 2018-03-01
 PAXG 900 2019-08-28   GNO 5 2018-01-01      ARB 0.1 2023-03-16     OP 0.2 2022-04-26
+LTC 15 2017-06-01     ATOM 1 2019-05-01     DOT 1.5 2020-08-25     MATIC 0.1 2021-03-01   POL 0.08 2023-10-25
+GMX 5 2022-01-01      PENDLE 0.02 2021-05-01 DOGE 0.02 2021-02-10  LEND 0.002 2018-01-01  ADA 0.08 2020-11-01
+TRX 0.006 2018-01-01  TON 0.3 2021-08-27    GRT 0.04 2020-12-20    APE 0.15 2022-03-17    REP 0.3 2017-01-01
+STKAAVE 15 2020-10-10 ETHX 50 2023-06-01    SETH2 50 2020-12-01    ANKRETH 50 2020-12-01  LBTC 1500 2024-07-01
 """
+_CEILINGS = """
+BTC 1e7   WBTC 1e7   RENBTC 1e7 TBTC 1e7   CBBTC 1e7  LBTC 1e7   YFI 1e6    MKR 1e5   ETH 1e5   WETH 1e5  STETH 1e5
+WSTETH 1e5 RETH 1e5  CBETH 1e5  SFRXETH 1e5 FRXETH 1e5 WEETH 1e5 EZETH 1e5  RSETH 1e5 OSETH 1e5 ETHX 1e5  SETH2 1e5
+ANKRETH 1e5 PAXG 1e5 AAVE 1e4   STKAAVE 1e4 COMP 1e4  GNO 1e4    BNB 2e4    SOL 5e3   LTC 5e3   AVAX 2e3  DPI 1e4
+UNI 1e3   SNX 500    LINK 1e3   BAL 1e3    CRV 1e3    SUSHI 500  XSUSHI 500 1INCH 100 LDO 200   RPL 2e3   CVX 1e3
+FXS 1e3   ENS 1e3    XRP 100    ADA 50     DOGE 20    MATIC 50   POL 50     DOT 1e3   ATOM 1e3  LUNA 2e3  ARB 50
+OP 100    TRX 10     TON 200    GMX 2e3    PENDLE 200 LEND 20    REN 50     ENJ 100   MANA 100  ZRX 50    BAT 50
+KNC 100   REP 5e3    GRT 50     APE 500    STG 100    OHM 2e4    METIS 5e3  MNT 50    ENA 50    MORPHO 100 RLC 500
+SHIB 0.01 PEPE 0.01
+"""
+_STAKED_ETHER = "STETH WSTETH RETH CBETH SFRXETH FRXETH WEETH EZETH RSETH OSETH ETHX"
+_DECIMALS = (
+    f"18 {_STAKED_ETHER} ETH WETH DAI TUSD BUSD PAX USDP SUSD LUSD FRAX FEI MIM GHO CRVUSD USDE SUSDE FDUSD USDS RAI",
+    "18 AAVE STKAAVE UNI COMP CRV MKR SNX LINK YFI BAL SUSHI XSUSHI 1INCH LDO RPL CVX FXS ENS STG DPI REN ENJ MANA ZRX",
+    "18 BAT KNC REP GRT APE TBTC PAXG MATIC GNO",
+    "8 WBTC RENBTC CBBTC LBTC",
+    "6 USDC USDT PYUSD",
+    "2 GUSD EURS",
+    "9 AMPL",
+)
 _STABLE = """
 USDT USDC DAI TUSD BUSD GUSD PAX USDP SUSD LUSD FRAX FEI MIM GHO CRVUSD PYUSD USDE FDUSD USDS UST USTC
 """
-_STAKED_ETHER = "STETH WSTETH RETH CBETH SFRXETH FRXETH WEETH EZETH RSETH OSETH ETHX"
 
 FIRST_DAY: dict[str, int] = {
     symbol: int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
@@ -76,5 +100,26 @@ FLOOR: dict[str, tuple[int, float]] = {
 }
 """From which unix second on a token's price in USD was never below what."""
 
+CEILING: dict[str, float] = {symbol: float(usd) for symbol, usd in zip(*[iter(_CEILINGS.split())] * 2, strict=True)}
+"""Above which no token's price in USD was ever near."""
+
+HIGHEST = 1e7
+"""The ceiling of tokens that we do not know."""
+
+DECIMALS: dict[str, int] = {symbol: int(places) for places, *line in map(str.split, _DECIMALS) for symbol in line}
+"""Decimals of tokens on Ethereum, as their contracts say."""
+
+DOLLARS = ("USDT", "USDC", "BUSD", "USD")  # the longer ones first
+
 STAKED_ETHER = frozenset(_STAKED_ETHER.split())
 """Tokens that are worth about one ether."""
+
+
+def token(symbol: str) -> str:
+    """Return the token that a venue's symbol is about, upper case: ETHUSDT, ETH-USD and ETH/USD are of ETH."""
+    upper = symbol.upper()
+    for dollar in DOLLARS:
+        base = upper.removesuffix(dollar).rstrip("-/_:")
+        if upper not in FIRST_DAY and base != upper and base in FIRST_DAY:
+            return base
+    return upper

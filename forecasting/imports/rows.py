@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from forecasting.core.book import Floats
 from forecasting.core.realised import Stamps
-from forecasting.imports.exact import Column, NotANumber, Numbers, numbers, strings
+from forecasting.imports.exact import Column, NotANumber, Numbers, floats, numbers, shifted, strings
 from forecasting.imports.tables import Table
 from forecasting.imports.times import times
 from governance.errors import DataError, ImplausibleData, InputError
@@ -244,6 +244,33 @@ class Reader:
         except NotANumber as error:
             raise self._unreadable(name, error, "a number") from error
         return found
+
+    def tokens(self, name: str, assets: Sequence[str]) -> Numbers:
+        """Return a column in whole tokens, whatever decimals a person said that its raw integers have."""
+        found, decimals = self.numbers(name), self.intent.raw_decimals
+        if not decimals:
+            return found
+        unknown = sorted({asset for asset in assets if asset not in decimals and "" not in decimals})
+        if unknown:
+            raise InputError(
+                f"--raw-decimals does not say how many decimals {unknown[0]} has; add {unknown[0]}=N.",
+                field="raw_decimals",
+                value=unknown[0],
+            )
+        text = shifted(found.text, [decimals.get(asset, decimals.get("", 0)) for asset in assets])
+        return Numbers(text=text, values=floats(text))
+
+    def single(self, name: str) -> None:
+        """Refuse a file in which several columns may be the one that is meant, unless a person says which."""
+        usual = {name, *self.aliases[name]}
+        hits = [theirs for theirs in self.table.columns if theirs.lower() in usual]
+        if len(hits) > 1 and name not in self.intent.columns:
+            raise InputError(
+                f"{self.table.name} has {' and '.join(hits)}, and each may be the {name}; say which with --column"
+                f" {name}={hits[0]}.",
+                field=name,
+                value=", ".join(hits),
+            )
 
     def times(self, name: str = "time") -> tuple[Stamps, dict[str, object]]:
         """Return a column of times in unix microseconds, and how it was understood."""

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import models
+from django.db import connection, models
 
 from governance.domain import lattice
 from governance.errors import ImplausibleData
 
 NULL = r"\N"
+LONGEST = 20  # characters of an integer of 64 bits
+
+
+class Unfit(ValueError):
+    """A value that its database column cannot hold: the row of the file, the column, the value, and what fits."""
+
+    def __init__(self, row: int, column: str, value: str, right: str) -> None:
+        super().__init__(f"{column} {value[:80]!r} does not fit: {right}")
+        self.row = row
+        self.column = column
+        self.value = value[:80]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +64,15 @@ def sheet(
     optional: frozenset[str] = frozenset(),
     numbers: Sequence[int],
 ) -> Sheet:
-    """Return columns as lines; an empty value of an ``optional`` column is NULL."""
+    """Return columns as lines; an empty value of an ``optional`` column is NULL.
+
+    Raises
+    ------
+    Unfit
+        For a name that is too long or has characters that COPY reads as its own, or an integer out of range.
+    """
+    for name, column in {**key, **content, **(aside or {})}.items():
+        _fits(model, name, column, numbers)
     told = {
         name: [value or NULL for value in column] if name in optional else column
         for name, column in {**key, **content}.items()
@@ -69,6 +88,33 @@ def sheet(
         asides=list(map("\t".join, zip(*asides.values(), strict=True))) if asides else [""] * len(numbers),
         numbers=list(numbers),
     )
+
+
+def _fits(model: type[models.Model], name: str, column: Sequence[str], numbers: Sequence[int]) -> None:
+    right = _right(model._meta.get_field(name))  # noqa: SLF001 - documented
+    if right is None:
+        return
+    fits, said = right
+    wrong = {value for value in set(column) if value and not fits(value)}
+    if wrong:
+        index = next(index for index, value in enumerate(column) if value in wrong)
+        raise Unfit(numbers[index], name, column[index], said)
+
+
+def _right(field: object) -> tuple[Callable[[str], bool], str] | None:
+    """Return what fits a database column, and in words; None: anything."""
+    if isinstance(field, models.CharField):
+        longest = field.max_length or 0
+        said = f"at most {longest} printable characters, none of them a backslash"
+        return lambda value: len(value) <= longest and value.isprintable() and "\\" not in value, said
+    if isinstance(field, models.IntegerField):
+        low, high = connection.ops.integer_field_range(field.get_internal_type())
+        return (lambda value: _is_integer(value) and low <= int(value) <= high), f"an integer from {low} to {high}"
+    return None
+
+
+def _is_integer(value: str) -> bool:
+    return value.removeprefix("-").isdecimal() and len(value) <= LONGEST
 
 
 def unique(made: Sheet, *, file: str) -> tuple[Sheet, int, int]:

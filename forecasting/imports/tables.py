@@ -53,10 +53,13 @@ def read(path: Path) -> Table:
     reader = {".parquet": _parquet, ".pq": _parquet, ".json": _json, ".jsonl": _json, ".ndjson": _json}
     try:
         columns = reader.get(path.suffix.lower(), _csv)(path)
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, pa.ArrowException, OSError) as error:
+    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, pa.ArrowException, OSError, RecursionError) as error:
         raise InputError(
             f"{path.name} cannot be read as CSV, Parquet or JSON, whichever its ending says: {error}", field="file"
         ) from error
+    strange = next((name for name in columns if not name.isprintable()), None)
+    if strange is not None:
+        raise InputError(f"{path.name} names a column {strange!r}; use printable names.", field="file", value=path)
     rows = len(next(iter(columns.values()))) if columns else 0
     if not rows:
         raise InputError(f"{path.name} holds no row.", field="file", value=path)
@@ -71,6 +74,8 @@ def sha256(path: Path) -> str:
     InputError
         When there is no such file.
     """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name its files: {path}/*.csv, for example.", field="file", value=path)
     if not path.is_file():
         raise InputError(f"There is no file {path}.", field="file", value=path)
     with path.open("rb") as file:

@@ -17,6 +17,7 @@ from forecasting.core.realised import Stamps
 from forecasting.imports.exact import Column, NotANumber, numbers, strings
 
 MICRO = 1_000_000
+RANGE = (-62_135_596_800 * MICRO, 253_402_300_800 * MICRO)  # the years 1 to 9999, as a calendar has them
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 # A unix time is below the first bound in seconds until the year 5138, and so on: (bound, unit, microseconds a unit).
@@ -53,7 +54,11 @@ def times(column: Column) -> Times:
             raise NotANumber(column.to_pylist().index(None), "")
         micros = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64()).to_numpy()
         zone = f"{column.type.tz}, as the file states" if column.type.tz else "none stated: UTC"
-        return Times(micros=micros.astype(np.int64), unit="timestamp", zone=zone)
+        micros = micros.astype(np.int64)
+        outside = (micros < RANGE[0]) | (micros >= RANGE[1])
+        if outside.any():
+            raise NotANumber(int(outside.argmax()), str(micros[outside.argmax()]))
+        return Times(micros=micros, unit="timestamp", zone=zone)
     if not isinstance(column, list) and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return _unix(numbers(column).text)
     text = strings(column)
@@ -86,12 +91,19 @@ def _unix(text: list[str]) -> Times:
     for index, word in enumerate(text):
         try:
             number = int(word) if word.isdecimal() else Decimal(word)
-        except InvalidOperation as error:
+            _, unit, scale = next((entry for entry in _UNITS if number < entry[0]), (0, "nanoseconds", 0))
+            micros = int(number * scale) if scale else int(number) // 1_000
+        except (InvalidOperation, ValueError, OverflowError) as error:  # the latter two: infinity, or endless digits
             raise NotANumber(index, word) from error
-        _, unit, scale = next((entry for entry in _UNITS if number < entry[0]), (0, "nanoseconds", 0))
-        found[index] = int(number * scale) if scale else int(number) // 1_000
+        found[index] = _inside(index, word, micros)
         units.add(unit)
     return Times(micros=found, unit=f"unix {' and '.join(sorted(units))}", zone="UTC by definition")
+
+
+def _inside(index: int, word: str, micros: int) -> int:
+    if not RANGE[0] <= micros < RANGE[1]:
+        raise NotANumber(index, word)
+    return micros
 
 
 def _iso(text: list[str]) -> Times:
@@ -103,5 +115,5 @@ def _iso(text: list[str]) -> Times:
             raise NotANumber(index, word) from error
         zones.add("as stated" if moment.tzinfo else "none stated: UTC")
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        found[index] = (aware - _EPOCH) // _TICK
+        found[index] = _inside(index, word, (aware - _EPOCH) // _TICK)
     return Times(micros=found, unit="ISO 8601", zone=" and ".join(sorted(zones)))

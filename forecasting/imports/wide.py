@@ -13,10 +13,11 @@ import numpy as np
 
 from forecasting.core.realised import Stamps
 from forecasting.imports.exact import Numbers, floats, numbers, plain, shifted, strings
-from forecasting.imports.reference import STABLE
+from forecasting.imports.reference import DECIMALS, STABLE
 from forecasting.imports.rows import Reader, Rows
-from governance.errors import MixedUnits
+from governance.errors import InputError, MixedUnits
 
+POSSIBLE = frozenset(map(str, range(37)))  # decimals of a token
 BASE_DECIMALS = {"ETH": 18, "USD": 8}
 
 type Holdings = tuple[str, str, list[str], list[str], list[str]]
@@ -80,7 +81,7 @@ def _columns(reader: Reader, base: str) -> list[Holdings]:
 def _raw(reader: Reader, assets: list[str], base: str) -> Iterator[Holdings]:
     columns = reader.table.columns
     for asset in assets:
-        places = [int(word or 0) for word in numbers(reader.column(f"{asset}_decimals")).text]
+        places = decimals(reader, f"{asset}_decimals", numbers(reader.column(f"{asset}_decimals")).text)
         for name, side in ((asset, "debt"), (f"{asset}_collateral", "collateral")):
             if name in columns:
                 amounts = shifted(_integers(reader, name), places)
@@ -90,7 +91,7 @@ def _raw(reader: Reader, assets: list[str], base: str) -> Iterator[Holdings]:
 def _whole_tokens(reader: Reader, raw: list[str]) -> Iterator[Holdings]:
     for asset in _assets(reader, "_collateral"):
         if asset not in raw:
-            amounts = _tokens(reader, f"{asset}_collateral", raw=bool(raw))
+            amounts = _tokens(reader, asset, f"{asset}_collateral", raw=bool(raw))
             yield _holdings(reader, asset, "collateral", amounts)
     for asset in _assets(reader, "_amount"):
         yield _holdings(reader, asset, "collateral", numbers(reader.column(f"{asset}_amount")).text)
@@ -125,12 +126,45 @@ def _threshold(reader: Reader, asset: str) -> list[str]:
     return basis_points(numbers(reader.column(name))).text if name in reader.table.columns else [""] * reader.table.rows
 
 
-def _tokens(reader: Reader, name: str, *, raw: bool) -> list[str]:
-    """Return amounts without a column of decimals: beside raw ones, cells that are all integers are raw as well."""
+def _tokens(reader: Reader, asset: str, name: str, *, raw: bool) -> list[str]:
+    """Return amounts without a column of decimals: beside raw ones, cells that are all integers are raw as well.
+
+    Raises
+    ------
+    InputError
+        When nobody says how many decimals the asset has.
+    """
     text = numbers(reader.column(name)).text
-    if raw and not any("." in word for word in strings(reader.column(name))):
-        return shifted(text, [18] * len(text))
-    return text
+    if not raw or any("." in word for word in strings(reader.column(name))):
+        return text
+    said = {symbol.upper(): places for symbol, places in reader.intent.raw_decimals.items()}
+    places = said.get(asset.upper(), DECIMALS.get(asset.upper(), said.get("")))
+    if places is None:
+        raise InputError(
+            f"{reader.table.name} has raw amounts, and those of {name} are whole as well, but it does not say their"
+            f" decimals; add --raw-decimals {asset.upper()}=N (0 for whole tokens).",
+            field="raw_decimals",
+            value=name,
+        )
+    return shifted(text, [places] * len(text))
+
+
+def decimals(reader: Reader, column: str, text: list[str]) -> list[int]:
+    """Return a column of decimals; none stated is 0.
+
+    Raises
+    ------
+    InputError
+        For a cell that is no number of decimals.
+    """
+    wrong = next((index for index, word in enumerate(text) if word and word not in POSSIBLE), None)
+    if wrong is not None:
+        raise InputError(
+            f"{reader.table.name}, row {wrong + 1}: {column} {text[wrong]} is no number of decimals from 0 to 36.",
+            field=column,
+            value=text[wrong],
+        )
+    return [int(word or 0) for word in text]
 
 
 def _integers(reader: Reader, name: str) -> list[str]:

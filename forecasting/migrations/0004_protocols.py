@@ -8,6 +8,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(model_name="accountstate", name="own", field=models.JSONField(default=dict)),
         migrations.AddField(model_name="reservestate", name="own", field=models.JSONField(default=dict)),
+        migrations.AddField(model_name="snapshot", name="decoder", field=models.CharField(default="", max_length=66)),
         migrations.CreateModel(
             name="Reading",
             fields=[

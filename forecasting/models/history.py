@@ -172,8 +172,9 @@ class Liquidation(models.Model):
 class Snapshot(models.Model):
     """The whole book at the end of one block, as rebuilt from the logs up to it.
 
-    ``coverage_digest`` names the logs that it was built from; ``dataset_hash`` names its content. A ``pinned`` snapshot
-    is cited (by a dataset, a recommendation, an outcome) and never pruned.
+    ``coverage_digest`` names the logs that it was built from, ``decoder`` the code that read them, as with checkpoints;
+    ``dataset_hash`` names its content. A ``pinned`` snapshot is cited (by a dataset, a recommendation, an outcome) and
+    never pruned.
     """
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="snapshots")
@@ -181,6 +182,7 @@ class Snapshot(models.Model):
     block_hash = models.CharField(max_length=66)
     timestamp = models.BigIntegerField()
     coverage_digest = models.CharField(max_length=66)
+    decoder = models.CharField(max_length=66, default="")
     dataset_hash = models.CharField(max_length=66)
     pinned = models.BooleanField(default=False)
 

@@ -21,6 +21,7 @@ _SECRETIVE = re.compile(r"\w+://\S+|/[\w./-]{12,}|\b(?!0x)(?=[\w-]*\d)[\w-]{24,}
 _EXECUTION_REVERTED = 3
 _OK = 200
 _TOO_LARGE = 413
+_NO_NODE = (404, 405, 501)  # what servers say that know no POST, or nothing at this path
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _HASH_LENGTH = 66
@@ -86,9 +87,7 @@ def not_json(raw: bytes, host: str) -> DishonestAnswer:
     """Return what an answer that is no JSON is, although the node says that all is well."""
     if raw[:64].lstrip()[:1] in {b"{", b"["}:
         return DishonestAnswer(f"The answer of the node at {host} is cut off or damaged.", host=host, kind="truncated")
-    return DishonestAnswer(
-        f"What answers at {host} is no EVM node: its answer is not JSON. Correct RPC_URLS.", host=host
-    )
+    return DishonestAnswer(f"What answers at {host} speaks no JSON; is it an EVM node? Correct RPC_URLS.", host=host)
 
 
 def result(answer: object, *, number: int, method: str) -> Any:  # noqa: ANN401 - JSON is what it is
@@ -238,6 +237,8 @@ def _refuse(error: object, method: str) -> NoReturn:
 
 def _failed(status: int, host: str) -> ChainError:
     said = f"The node at {host} answered HTTP {status}."
+    if status in _NO_NODE:
+        said = f"{said[:-1]}; is it an EVM node? Correct RPC_URLS."
     if status == _TOO_LARGE:
         return RangeTooLarge(said, host=host, status=status, hint=0)
     family = RateLimited if status == _TOO_MANY_REQUESTS else ChainUnavailable

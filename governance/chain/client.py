@@ -77,6 +77,11 @@ class Client:
         """The hosts of all nodes, in the order in which they were given."""
         return self._nodes.hosts
 
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The hosts of the nodes that did not answer when they were asked last."""
+        return tuple(node.name for node in self._nodes.pool.nodes if node.failing)
+
     def seen(self) -> list[Seen]:
         """Return what was seen of each node since the last call, for `governance.chain.providers`."""
         return self._nodes.pool.seen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int, str], None]
 
 PATIENCE = 3  # how often the same blocks are asked for again after an answer that cannot be
+TIRED = 3  # single blocks refused in the same words, after which it is not the number of blocks that they are about
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ class _Collector:
         self._progress = progress
         self._sizing = Sizing(_known_size(self._chain.chain_id, client.host))
         self._disappointments: Counter[int] = Counter()
+        self._refusals: Counter[str] = Counter()  # of single blocks, by the words
         self._tally = Tally()
         self._replan = False  # whether somebody else changed what is held
         self._began = time.perf_counter()
@@ -129,6 +132,10 @@ class _Collector:
         except store.Orphaned as orphaned:
             self._unlinked(reading, orphaned)
             return
+        except DishonestAnswer as error:  # it cannot stand beside what is held
+            self._client.distrust(error, first=reading.first, last=reading.last)
+            self._again(reading, error)
+            return
         self._replan |= not landed
         if landed:
             self._tally.landed(found)
@@ -152,12 +159,40 @@ class _Collector:
             self._again(reading, error)
         elif error.facts.get("kind") == "lagging":
             self._up_to_head(reading, error)
-        elif reading.last > reading.first:
-            hint = int(str(error.facts.get("hint", 0))) if isinstance(error, RangeTooLarge) else 0
-            self._sizing.refused(reading.last - reading.first + 1, hint=hint)
+        elif isinstance(error, RangeTooLarge) and reading.last > reading.first:
+            self._sizing.refused(reading.last - reading.first + 1, hint=int(str(error.facts.get("hint", 0))))
             self._work.put_back(reading.first, reading.last)
         else:
+            self._withheld(reading, error)
+
+    def _withheld(self, reading: Reading, error: ChainError) -> None:
+        """Find out which of some blocks every node refuses in words that ask for no smaller number."""
+        words, size = _words(error), reading.last - reading.first + 1
+        if size == 1:
+            self._refusals[words] += 1
             self._fail(reading.first, reading.last, error)
+        elif not self._known(error):
+            self._sizing.refused(size, sure=False)
+            self._work.put_back(reading.first, reading.last)
+        elif self._refuses(reading.last, words):  # what is thrown away is the oldest, so all before it is as well
+            self._fail(reading.first, reading.last, error)
+        else:
+            self._sizing.halve(size)
+            self._work.put_back(reading.first, reading.last)
+            return
+        if self._known(error):
+            self._sizing.skip(size)
+
+    def _known(self, error: ChainError) -> bool:
+        """Return whether a refusal is known not to be about the number of blocks."""
+        return error.facts.get("kind") == "pruned" or self._refusals[_words(error)] >= TIRED
+
+    def _refuses(self, block: int, words: str) -> bool:
+        try:
+            self._read(block, block)
+        except ChainError as error:
+            return _words(error) == words
+        return False
 
     def _up_to_head(self, reading: Reading, error: ChainError) -> None:
         """Take the blocks that a lagging node does hold; the others again, perhaps from another one."""
@@ -185,6 +220,11 @@ class _Collector:
             last=last,
             detail=error.message,
         )
+
+
+def _words(error: ChainError) -> str:
+    """Return what a refusal says, as far as it is the same for other blocks."""
+    return str(error.facts.get("kind") or re.sub(r"(?:0x[0-9a-f]+|\d+)", "#", error.message))
 
 
 def _known_size(chain_id: int, host: str) -> int:

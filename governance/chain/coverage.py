@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.db.models import Max
 
 from governance.bulk import read_binary
-from governance.chain.encoding import BLOCK_AT, LOG_COLUMNS
+from governance.chain.encoding import BLOCK_AT, BLOCK_COLUMNS, LOG_COLUMNS, NUMBER_AT
 from governance.domain import canonical, lattice
 from governance.errors import GapInData
 from governance.models import Block, Coverage
@@ -20,6 +19,15 @@ if TYPE_CHECKING:
 
     from governance.models import Chain, Deployment, Stream
 
+_AT_ONCE = 10_000  # blocks whose rows are held in memory while their hashes are summed
+_HEADER_ROWS = f"""
+SELECT {", ".join(BLOCK_COLUMNS)} FROM governance_block WHERE chain_id = %s AND number BETWEEN %s AND %s
+"""  # noqa: S608 - our own column names
+_LOG_ROWS = f"""
+SELECT {", ".join(LOG_COLUMNS)} FROM governance_log
+WHERE chain_id = %s AND block_number BETWEEN %s AND %s AND address = ANY(%s)
+ORDER BY block_number, log_index
+"""  # noqa: S608 - our own column names
 _MISSING = """
 SELECT lower(part), upper(part) - 1 FROM unnest(
     int8multirange(int8range(%(first)s, %(last)s, '[]'))
@@ -124,8 +132,10 @@ def _contiguous(stream: Stream) -> int:
 def digest(deployment: Deployment, block: int) -> str:
     """Return the digest of everything that was collected of ``deployment`` up to ``block``.
 
-    It is made of the blocks' range, the last one's hash, and the sum of the hashes of all logs, so it depends neither
-    on how the range was cut nor on the order in which its parts landed.
+    It is made of the chain, the blocks' range, the last one's hash, whose logs were collected from which block on, and
+    the sum of the hashes of all blocks' headers and logs, so it depends neither on how the range was cut nor on the
+    order in which its parts landed. It is summed from the ledger, which says what landed: that the tables still hold
+    it is what `verify` finds out, and the command ``reconcile``, which read every row.
 
     Raises
     ------
@@ -136,9 +146,12 @@ def digest(deployment: Deployment, block: int) -> str:
     if block > whole:
         message = f"{deployment.name} is complete up to block {whole} only; there is no digest up to block {block}."
         raise GapInData(message, deployment=deployment.slug, block=block, complete_to=whole)
-    parts = [_stream_content(stream, block) for stream in deployment.streams.all()]
+    streams = deployment.streams.filter(first_block__lte=block).select_related("deployment")  # later ones say nothing
+    parts = [_stream_content(stream, block) for stream in streams]
     last = Block.objects.filter(chain=deployment.chain_id, number=block).first()
     said = {
+        "chain": deployment.chain_id,
+        "streams": sorted([stream.first_block, *sorted(stream.addresses)] for stream in streams),
         "first": deployment.first_block,
         "last": block,
         "last_hash": f"0x{bytes(last.hash).hex()}" if last else "",
@@ -148,44 +161,44 @@ def digest(deployment: Deployment, block: int) -> str:
 
 
 def _stream_content(stream: Stream, block: int) -> bytes:
-    """Return the hash of all logs of ``stream`` up to ``block``; a range that goes on above it is summed anew."""
-    summed = lattice.total(
-        lattice.EMPTY, *map(bytes, stream.coverage.filter(last__lte=block).values_list("content", flat=True))
-    )
-    partly = stream.coverage.filter(first__lte=block, last__gt=block).first()
-    if partly is None:
-        return summed
-    _, part = content(stream.deployment.chain_id, stream.addresses, first=partly.first, last=block)
-    return lattice.total(summed, part)
+    """Return the hash of all that ``stream`` has up to ``block``; a range that goes on above it is summed anew.
+
+    One query, because rows may be merged meanwhile; and row by row, because they may be many.
+    """
+    summed = 0
+    rows = stream.coverage.filter(first__lte=block).values_list("first", "last", "content")
+    for first, last, known in rows.iterator():
+        part = known if last <= block else _partly(stream, first, block)
+        summed += int.from_bytes(part)
+    return lattice.total(summed)
+
+
+def _partly(stream: Stream, first: int, last: int) -> bytes:
+    _, part = content(stream.deployment.chain_id, stream.addresses, first=first, last=last)
+    return part
 
 
 def content(chain_id: int, addresses: Sequence[str], *, first: int, last: int) -> tuple[int, bytes]:
-    """Return how many logs of ``addresses`` are held in a range of blocks, and the hash of their rows."""
-    query = f"""
-        SELECT {", ".join(LOG_COLUMNS)} FROM governance_log
-        WHERE chain_id = %s AND block_number BETWEEN %s AND %s AND address = ANY(%s)
-        ORDER BY block_number, log_index
-    """  # noqa: S608 - our own column names
+    """Return how many logs of ``addresses`` are held in a range of blocks, and the hash of headers and logs."""
     count, summed = 0, 0
-    for _, rows in groupby(read_binary(query, [chain_id, first, last, octets(addresses)]), _block_of):
-        block = list(rows)
-        count += len(block)
-        summed += lattice.of_block(b"".join(block))
+    for low in range(first, last + 1, _AT_ONCE):
+        values = [chain_id, low, min(low + _AT_ONCE - 1, last)]
+        blocks = {row[NUMBER_AT]: [row] for row in read_binary(_HEADER_ROWS, values)}
+        for row in read_binary(_LOG_ROWS, [*values, octets(addresses)]):
+            blocks.setdefault(row[BLOCK_AT], []).append(row)
+            count += 1
+        summed += sum(lattice.of_block(b"".join(rows)) for rows in blocks.values())
     return count, lattice.total(summed)
 
 
-def _block_of(row: bytes) -> bytes:
-    return row[BLOCK_AT]
-
-
 def intact(row: Coverage) -> bool:
-    """Return whether the logs that are held are still those that landed with ``row``."""
+    """Return whether the headers, their times and the logs that are held are still those that landed with ``row``."""
     chain_id, addresses = row.stream.deployment.chain_id, row.stream.addresses
     return content(chain_id, addresses, first=row.first, last=row.last) == (row.n_logs, bytes(row.content))
 
 
 def verify(deployment: Deployment) -> list[Coverage]:
-    """Return the ledger rows of ``deployment`` whose logs are no longer those that landed."""
+    """Return the ledger rows of ``deployment`` whose headers or logs, read anew, are no longer those that landed."""
     rows = Coverage.objects.filter(stream__deployment=deployment).select_related("stream__deployment")
     return [row for row in rows.order_by("stream", "first").iterator() if not intact(row)]
 

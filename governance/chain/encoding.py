@@ -15,7 +15,7 @@ PostgreSQL manual, COPY, "Binary format".
 from __future__ import annotations
 
 from binascii import unhexlify
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
 
@@ -41,6 +41,7 @@ LOG_COLUMNS = (
     "data",
 )
 HEADER_WIDTH = 110  # bytes of a header's row
+NUMBER_AT = slice(18, 26)  # of the block's number in it
 HASH_AT = slice(30, 62)  # of the block's hash in it
 BLOCK_AT = slice(18, 26)  # of the block's number in a log's row
 _INDEX_AT = slice(60, 68)  # of the log's index in the text of its row
@@ -51,7 +52,7 @@ _TOPIC = {_HASH: "00000020", 2: "00000000"}  # length in text -> length of the v
 
 
 class RawHeader(msgspec.Struct, rename="camel", gc=False):
-    """A header as the node gives it."""
+    """A header as the node gives it; the fields without a type are read only to hash it (`governance.chain.proofs`)."""
 
     number: str
     hash: str
@@ -59,6 +60,22 @@ class RawHeader(msgspec.Struct, rename="camel", gc=False):
     timestamp: str
     logs_bloom: str
     receipts_root: str = ""
+    sha3_uncles: Any = None
+    miner: Any = None
+    state_root: Any = None
+    transactions_root: Any = None
+    difficulty: Any = None
+    gas_limit: Any = None
+    gas_used: Any = None
+    extra_data: Any = None
+    mix_hash: Any = None
+    nonce: Any = None
+    base_fee_per_gas: Any = None
+    withdrawals_root: Any = None
+    blob_gas_used: Any = None
+    excess_blob_gas: Any = None
+    parent_beacon_block_root: Any = None
+    requests_hash: Any = None
 
 
 class Topics(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -84,12 +101,14 @@ class RawLog(msgspec.Struct, rename="camel", gc=False):
 
 
 class LogRows(NamedTuple):
-    """Rows in the chain's order, how many they are, and the sum of their blocks' hashes (`governance.domain.lattice`).
+    """Rows in the chain's order, how many they are, and the sum of all blocks' hashes (`governance.domain.lattice`).
 
-    ``seen`` says which address gave a log in which block, as pairs of the block's hash and the address, and ``counts``
-    how many logs each block gave, by its hash; a block without logs is in neither.
+    A block's hash is that of its header's row, one of ``headers``, and of its logs' rows behind it. ``seen`` says which
+    address gave a log in which block, as pairs of the block's hash and the address, and ``counts`` how many logs each
+    block gave, by its hash; a block without logs is in neither.
     """
 
+    headers: bytes
     rows: bytes
     n_logs: int
     content: bytes
@@ -154,20 +173,28 @@ def log_rows(chain_id: int, found: Iterable[RawLog], headers: Sequence[RawHeader
         When a log is of another block, of an orphaned one, of another address, malformed, or given twice; the fact
         ``kind`` says which.
     """
+    above = header_rows(chain_id, headers)
     places = {header.number: _Place(chain_id, int(header.number, 16), header.hash) for header in headers}
     owners = {address: f"00000014{address[2:]}" for address in wanted}
     seen: set[tuple[str, str]] = set()
     try:
         _write(found, places, owners, seen)
-        filled = [place for place in places.values() if place.rows]
-        blocks = [_block(place) for place in filled]
+        blocks = [_block(place) if place.rows else b"" for place in places.values()]
     except (KeyError, ValueError) as error:
         message = f"A log of blocks {_span(headers)} is malformed ({error})."
         raise DishonestAnswer(message, kind="truncated") from error
+    filled = [place for place in places.values() if place.rows]
+    starts = range(0, len(above), HEADER_WIDTH)
     return LogRows(
+        headers=above,
         rows=b"".join(blocks),
         n_logs=sum(len(place.rows) for place in filled),
-        content=lattice.total(sum(map(lattice.of_block, blocks))),
+        content=lattice.total(
+            sum(
+                lattice.of_block(above[at : at + HEADER_WIDTH] + block)
+                for at, block in zip(starts, blocks, strict=True)
+            )
+        ),
         seen=seen,
         counts={place.hash: len(place.rows) for place in filled},
     )

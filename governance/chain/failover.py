@@ -20,6 +20,7 @@ from stamina.instrumentation import set_on_retry_hooks
 from governance.chain import answers
 from governance.chain.health import Pool, Span
 from governance.chain.transport import Endpoint, Reply
+from governance.env import env
 from governance.errors import ChainError, ChainUnavailable, DishonestAnswer, RangeTooLarge, RateLimited, WrongChain
 
 Check = Callable[[Reply, str], None]
@@ -165,6 +166,9 @@ class Nodes:
 
     def _note(self, at: int, error: ChainError, span: Span) -> bool:
         """Note a node's failure; return whether another one may do better."""
+        if type(error) is ChainError and (span.parts or error.facts.get("kind") == "pruned"):
+            self.pool.refused(at, error, span)  # in words that say nothing of the question: another one may have it
+            return True
         if not isinstance(error, (ChainUnavailable, RangeTooLarge, DishonestAnswer, WrongChain)):
             return False
         if "unasked" not in error.facts:
@@ -180,8 +184,9 @@ class Nodes:
         answer = answers.parse(reply.body, status=reply.status, host=host)
         served = answers.quantity(answers.result(answer, number=0, method=method), method)
         if served != self._chain_id:
+            wrong = "RPC_URLS or CHAIN_ID" if env().rpc_urls else "CHAIN_ID"  # the embedded node is no choice of theirs
             raise WrongChain(
-                f"The node at {host} serves chain {served}, not {self._chain_id}; correct RPC_URLS.",
+                f"The node at {host} serves chain {served}, not {self._chain_id}; correct {wrong}.",
                 host=host,
                 served=served,
                 expected=self._chain_id,

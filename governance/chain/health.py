@@ -27,6 +27,7 @@ FIRST_QUARANTINE = 10.0  # seconds after a lie; each further one takes four time
 LONGEST_QUARANTINE = 3_600.0
 FORGIVEN = 2 * LONGEST_QUARANTINE  # seconds after which a lie no longer counts
 MISPLACED = 600.0  # seconds that a node of another chain is left alone
+PRUNED_MEMORY = 600.0  # seconds that a node is not asked again for blocks that it has thrown away
 LAG_MEMORY = 12.0  # seconds that a node is not asked again for a block that it did not have
 STRAGGLING = 8  # blocks behind the others that are worth a note
 MOST_FAULTS = 1_000  # kept until somebody asks for them
@@ -94,9 +95,14 @@ class Health:
     missing: int = 0  # the lowest block that it did not have …
     missed_at: float = -math.inf  # … when it was asked
 
-    def lacks(self, block: int, now: float) -> bool:
-        """Return whether it did not have ``block`` a moment ago."""
-        return 0 < self.missing <= block and now < self.missed_at + LAG_MEMORY
+    pruned: int = -1  # the highest block that it has thrown away …
+    pruned_at: float = -math.inf  # … when it was asked
+
+    def lacks(self, blocks: tuple[int, int], now: float) -> bool:
+        """Return whether it did not have the last of ``blocks`` a moment ago, or no longer has the first."""
+        first, last = blocks
+        behind = 0 < self.missing <= last and now < self.missed_at + LAG_MEMORY
+        return behind or (first <= self.pruned and now < self.pruned_at + PRUNED_MEMORY)
 
     def speed(self, now: float, *, bulk: bool, unknown: float) -> int:
         """Return a step of a coarse scale of how long an answer takes, with the wait for one's turn; 0 is best."""
@@ -177,7 +183,7 @@ class Pool:
             if not awake:
                 return sorted(everyone, key=lambda at: self.nodes[at].rests_until)
             if span.blocks:
-                awake = [at for at in awake if not self.nodes[at].lacks(span.blocks[1], now)] or awake
+                awake = [at for at in awake if not self.nodes[at].lacks(span.blocks, now)] or awake
             bulk = span.parts > 0
             unknown = max(node.bulk_latency if bulk else node.latency for node in self.nodes)
             return sorted(awake, key=lambda at: (self.nodes[at].speed(now, bulk=bulk, unknown=unknown), at))
@@ -235,6 +241,15 @@ class Pool:
             if node.failing > TOLERATED:
                 rest = min(FIRST_REST * 2.0 ** (node.failing - TOLERATED - 1), LONGEST_REST)
                 node.rests_until = max(node.rests_until, now + rest)
+
+    def refused(self, at: int, error: ChainError, span: Span) -> None:
+        """Note that a node refused in words that are no fault; one that has pruned blocks is not asked for them."""
+        with self._lock:
+            node = self.nodes[at]
+            node.last_error = error.message
+            node.failures += 1
+            if span.blocks and error.facts.get("kind") == "pruned":
+                node.pruned, node.pruned_at = max(node.pruned, span.blocks[0]), time.monotonic()
 
     def faults(self) -> list[Fault]:
         """Return the faults since the last call."""

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from governance.chain.client import Client
 
 Kind = Incident.Kind
-BY_READING = tuple(kind for kind in Kind if kind != Kind.MISMATCH)
-"""Kinds that are over once every stream has the blocks whole; a mismatch is over when it was compared again."""
+BY_READING = tuple(kind for kind in Kind if kind not in {Kind.MISMATCH, Kind.DEEP_REORG})
+"""Kinds that are over once every stream has the blocks whole; a contradiction only after the rest of the node that is
+accused, when it is compared again. A mismatch is over when it was compared again, a deep reorganisation when a person
+has accepted it or it proved none: `governance.chain.reorgs`."""
 
 _LONGEST = 2_000  # characters of a detail
 _COVERED = """
 UPDATE governance_incident AS fault SET resolved_at = now()
 WHERE fault.chain_id = %(chain)s AND fault.resolved_at IS NULL AND fault.kind = ANY(%(kinds)s)
+  AND NOT (fault.kind = 'contradiction' AND EXISTS (
+    SELECT FROM governance_provider AS accused
+    WHERE accused.chain_id = fault.chain_id AND accused.name = fault.provider AND accused.quarantined_until > now()))
   AND EXISTS (
     SELECT FROM governance_coverage AS held
     JOIN governance_stream AS stream ON stream.id = held.stream_id
@@ -46,14 +51,31 @@ WHERE fault.chain_id = %(chain)s AND fault.resolved_at IS NULL AND fault.kind = 
 def record(*, chain_id: int, kind: str, provider: str, first: int, last: int, detail: str) -> None:
     """Note a fault in what ``provider`` gave of blocks ``first`` to ``last``; while it is open, it is counted only.
 
+    Gaps that touch each other become one.
+
     Call it outside of a transaction that may be rolled back.
     """
     same = {"kind": Kind(kind), "provider": provider[:128], "first": first, "last": last}
     with transaction.atomic():
         hold(f"incidents-{chain_id}")
+        if kind == Kind.GAP:
+            same |= _joined(chain_id, provider, first, last)
         again = open_incidents(chain_id).filter(**same).update(times=F("times") + 1, detail=detail[:_LONGEST])
         if not again:
             Incident.objects.create(chain_id=chain_id, detail=detail[:_LONGEST], **same)
+
+
+def _joined(chain_id: int, provider: str, first: int, last: int) -> dict[str, int]:
+    """Make one of the open gaps that touch blocks ``first`` to ``last``, and return the blocks that it is of then."""
+    near = open_incidents(chain_id).filter(kind=Kind.GAP, provider=provider, first__lte=last + 1, last__gte=first - 1)
+    gaps = list(near)
+    if not gaps:
+        return {"first": first, "last": last}
+    oldest, *others = gaps
+    whole = {"first": min(first, *(gap.first for gap in gaps)), "last": max(last, *(gap.last for gap in gaps))}
+    Incident.objects.filter(pk__in=[gap.pk for gap in others]).delete()
+    Incident.objects.filter(pk=oldest.pk).update(**whole)
+    return whole
 
 
 def resolve(*, chain_id: int, kind: str, first: int, last: int) -> int:

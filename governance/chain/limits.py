@@ -5,7 +5,8 @@ services, gathered from their documents and from bug reports; `tests/governance/
 
 References
 ----------
-EIP-1474 (code -32005, "limit exceeded"); go-ethereum, erigon, nethermind, reth and besu; Alchemy, Infura, QuickNode,
+EIP-1474 (code -32005, "limit exceeded"); EIP-4444 (history that nodes no longer hold, and its code);
+go-ethereum, erigon, nethermind, reth and besu; Alchemy, Infura, QuickNode,
 Ankr, Chainstack, Blast, BlockPI, dRPC, Cloudflare, Tenderly and public nodes.
 """
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from re import Pattern
 
 LIMIT_EXCEEDED = -32005
+HISTORY_PRUNED = 4444
 BATCH = "batch"
 """The method that a batch's refusal as a whole is of."""
 
@@ -66,6 +68,7 @@ _TOO_WIDE = _words(
     r"ranges? (?:is |are |size )?(?:too|exceed|limit|larger|bigger|greater)|exceed\w* .{0,30}range",
     r"range [\d,]+ (?:is|exceeds)|limited to (?:a |an |0 ?- ?)*[\d,]+k?\b.{0,12}(?:blocks?|range)|number of blocks",
 )
+_PRUNED = _words(r"\bprun(?:ed|ing)\b", r"history (?:has |is |was )?(?:been )?expired", r"expired history")
 _TOO_SLOW = _words(r"time.?d? ?out", r"deadline exceeded", r"took too long", r"query duration", r"execution aborted")
 _BUSY = _words(
     r"no (?:healthy )?(?:backend|upstream|node)", r"temporar", r"try again", r"unavailable", r"overload", r"unhealthy"
@@ -92,6 +95,8 @@ def recognise(said: str, *, code: object, method: str, more: str = "") -> ChainE
     """
     text = _ADDRESS.sub("", f"{said} {more}".lower())
     about_blocks = method in _ABOUT_BLOCKS
+    if code == HISTORY_PRUNED or _PRUNED.search(text):
+        return ChainError(f"The node no longer holds these blocks: {said}.", kind="pruned")
     if _BATCH_TOO_LONG.search(text):
         return _too_large(said, hint=max(_smallest(text) - 1, 0))  # one place of the batch is the question for logs
     if _TOO_OFTEN.search(text):

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from governance.bulk import analyze
-from governance.chain import coverage, incidents, partitions, providers
+from governance.chain import coverage, incidents, merging, partitions, providers
 from governance.chain.collector import Tally, collect_stream
 from governance.chain.reorgs import block_hash, require_settled, settle
 from governance.chain.store import LogRow, covered_to, digest, read_logs
+from governance.env import env
 from governance.errors import WrongChain
 from governance.models import Block, Coverage, Reorg
 
@@ -94,6 +95,9 @@ def collect(client: Client, deployment: Deployment, *, to_block: int, progress: 
     if tally.logs >= MANY_LOGS:
         partitions.refresh(chain.chain_id, first=tally.lowest, last=tally.highest)
         analyze(Block, Coverage)
+    if tally.ranges:
+        for stream in deployment.streams.select_related("deployment"):
+            merging.merge(stream, settled=to_block - env().reorg_limit)
     incidents.resolve_covered(chain_id=chain.chain_id)
     for _, last, error in tally.failures:
         if last >= to_block:

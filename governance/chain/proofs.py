@@ -1,22 +1,26 @@
-"""A stronger look at a few blocks: all their receipts, hashed up to the header's receipts root.
+"""A stronger look at a few blocks: their headers hashed, and all their receipts up to the header's receipts root.
 
 A bloom filter shows that a block without logs of ours is truly empty, but not that a block with some has all of them.
-The receipts do: the root of their trie is part of the header, so of the block's hash. They are asked of another
-provider where there is one. Which blocks are looked at follows from their hashes, so nobody can prepare for it, and
-everybody who collects the same chain looks at the same ones.
+The receipts do: the root of their trie is part of the header, so of the block's hash, which is computed anew: otherwise
+root, bloom and time would be the node's word only, beside a hash that is right. Receipts are asked of another provider
+where there is one. Which blocks are looked at follows from their hashes and a secret of this process: a node knows the
+hashes before it answers, so without the secret it could lie about the other blocks only.
 
 References
 ----------
-Ethereum yellow paper, 4.3.1 (receipts), appendices B (RLP) and D (the trie); EIP-2718 and EIP-1559 (typed receipts).
+Ethereum yellow paper, 4.3 (the block), 4.3.1 (receipts), appendices B (RLP) and D (the trie); EIP-2718 and EIP-1559
+(typed receipts); EIP-1559, 4895, 4844, 4788 and 7685 (the header's later fields).
 """
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from governance.chain import answers, trie
+from governance.chain import abi, answers, trie
 from governance.chain.encoding import RawHeader, RawLog, log_rows
 from governance.errors import ChainError, ChainUnavailable, DishonestAnswer
 
@@ -28,7 +32,25 @@ if TYPE_CHECKING:
 KNOWN_TYPES = frozenset({0, 1, 2, 3, 4})
 """Transaction types whose receipts have the four fields; some rollups have others, whose roots we cannot compute."""
 
+MOST_HASHED = 16
+"""Headers of one range that are hashed besides those of the sampled blocks."""
+
 _SCALE = 2**32
+_SALT = secrets.token_bytes(16)
+_QUANTITIES = frozenset(
+    {"difficulty", "number", "gas_limit", "gas_used", "timestamp", "base_fee_per_gas", "blob_gas_used"}
+    | {"excess_blob_gas"}
+)
+_FIELDS = (
+    *("parent_hash", "sha3_uncles", "miner", "state_root", "transactions_root", "receipts_root", "logs_bloom"),
+    *("difficulty", "number", "gas_limit", "gas_used", "timestamp", "extra_data", "mix_hash", "nonce"),
+    *("base_fee_per_gas", "withdrawals_root", "blob_gas_used", "excess_blob_gas", "parent_beacon_block_root"),
+    "requests_hash",
+)
+"""A header's fields in the order in which they are hashed; one that a chain or an older block has not is None."""
+
+_hashing: set[int] = set()  # chains whose headers were seen to hash to their hashes: whose do not, are forged
+_strange: set[int] = set()  # chains whose headers do not, whoever gives them
 
 
 class RawReceipt(msgspec.Struct, rename="camel", gc=False):
@@ -65,7 +87,73 @@ def sample(headers: Sequence[RawHeader], share: float, *, in_doubt: frozenset[st
     Blocks ``in_doubt`` (hashes) are always looked at, unless none is: a node that hides a block's logs may do so twice.
     """
     bar = round(share * _SCALE)
-    return [header for header in headers if bar and (int(header.hash[-8:], 16) < bar or header.hash in in_doubt)]
+    return [header for header in headers if bar and (_draw(header.hash) < bar or header.hash in in_doubt)]
+
+
+def some(hashes: Sequence[str], most: int) -> list[str]:
+    """Return at most ``most`` of the hashes, which nobody can foretell."""
+    return sorted(hashes, key=_draw)[:most] if len(hashes) > most else list(hashes)
+
+
+def _draw(block_hash: str) -> int:
+    return int.from_bytes(hashlib.sha256(_SALT + block_hash.encode()).digest()[:4])
+
+
+def is_its_hash(header: RawHeader) -> bool:
+    """Return whether a header's fields hash to the hash that it is given with."""
+    found: list[trie.Item] = []
+    try:
+        for name in _FIELDS:
+            value = getattr(header, name)
+            if value is not None:
+                found.append(_field(name, value))
+    except DishonestAnswer:  # of another form, or malformed
+        return False
+    return f"0x{abi.keccak(trie.encode(found)).hex()}" == header.hash
+
+
+def _field(name: str, value: object) -> bytes:
+    return trie.integer(answers.quantity(value, name)) if name in _QUANTITIES else answers.octets(value, name)
+
+
+def check_headers(
+    client: Client, headers: Sequence[RawHeader], sampled: Sequence[RawHeader], *, chain_id: int, host: str
+) -> None:
+    """Hash the headers of the sampled blocks and of a few others.
+
+    Some rollups' headers have fields that we do not know. So they must be their hashes only where any of them is, or
+    was before in this process; the first time, another provider's header is looked at as well.
+
+    Raises
+    ------
+    DishonestAnswer
+        When a header is not what was hashed; the fact ``host`` says who gave it.
+    """
+    chosen = {*some([header.hash for header in headers], MOST_HASHED), *(header.hash for header in sampled)}
+    looked = [header for header in headers if header.hash in chosen]
+    false = [header for header in looked if not is_its_hash(header)]
+    if len(false) < len(looked):
+        _hashing.add(chain_id)
+    if false and (chain_id in _hashing or _hashes_elsewhere(client, false[0], chain_id, host)):
+        number = int(false[0].number, 16)
+        message = f"The header of block {number} that the node at {host} gave does not hash to the block's hash."
+        raise DishonestAnswer(message, host=host, kind="contradiction", block=number)
+
+
+def _hashes_elsewhere(client: Client, header: RawHeader, chain_id: int, host: str) -> bool:
+    """Return whether another provider gives a header of the same hash, which does hash to it."""
+    other = None if chain_id in _strange else client.without(host)
+    if other is None:
+        return False
+    try:
+        given = other.call("eth_getBlockByNumber", [header.number, False])
+        found = msgspec.convert(given, RawHeader)
+    except (ChainError, msgspec.ValidationError):
+        return False
+    if found.hash != header.hash:
+        return False
+    (_hashing if is_its_hash(found) else _strange).add(chain_id)
+    return chain_id in _hashing
 
 
 def compare(
@@ -164,7 +252,13 @@ def _receipts(client: Client, asked: Sequence[Request]) -> list[list[RawReceipt]
 
 
 def _rooted(header: RawHeader, receipts: Sequence[RawReceipt], host: str) -> bool:
-    """Return whether the receipts hash to the header's root; False when there are some of a type we do not know."""
+    """Return whether the receipts hash to the root of a header that is its block's.
+
+    False when some are of a type that we do not know, or the header is of a form that we do not know: its root is no
+    more than the word of who gave it then, and nobody else's answer is to be measured by it.
+    """
+    if not is_its_hash(header):
+        return False
     if not all(answers.quantity(receipt.type, "a receipt's type") in KNOWN_TYPES for receipt in receipts):
         return False
     if f"0x{trie.root([_encoded(receipt) for receipt in receipts]).hex()}" != header.receipts_root:

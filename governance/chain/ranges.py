@@ -6,7 +6,8 @@ Nodes lose logs silently: a lagging backend answers ``[]``, a pruned one a part.
 2. each header's parent is the header before it, and time does not run backwards;
 3. each log lies in the range, carries the hash of its block's header, and is of an address that was asked for;
 4. a block whose bloom filter may hold one of our addresses, but which gave no log of it, is asked again by its hash;
-5. of a sample of the blocks, all receipts are compared (`governance.chain.proofs`).
+5. some headers are hashed: their bloom filters and times are the block's, not the node's (`governance.chain.proofs`);
+6. of a sample of the blocks, and of some of those in 4, all receipts are compared (likewise).
 
 References
 ----------
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from governance.chain import abi, answers, proofs
-from governance.chain.encoding import RawHeader, RawLog, header_rows, log_rows
+from governance.chain.encoding import RawHeader, RawLog, log_rows
 from governance.env import env
 from governance.errors import ChainError, DishonestAnswer
 from governance.models import Coverage
@@ -121,20 +122,21 @@ def fetch(client: Client, addresses: Sequence[str], *, chain_id: int, first: int
             headers = _linked(found[1:], first)
             logs = log_rows(chain_id, _logs(found[0]), headers, wanted)
             doubtful = _doubtful(wanted, headers, logs.seen)
-        bloom = _proven(client, wanted, doubtful, logs.counts)
-        in_doubt = frozenset(doubtful if len(doubtful) <= MOST_PROVEN else ())
+        _ask_again(client, wanted, doubtful, logs.counts)
+        in_doubt = frozenset(proofs.some(doubtful, MOST_PROVEN))
         sampled = proofs.sample(headers, env().proof_sample, in_doubt=in_doubt)
+        proofs.check_headers(client, headers, sampled, chain_id=chain_id, host=host)
         proven = proofs.compare(client, sampled, _logs(found[0]), chain_id=chain_id, wanted=wanted, host=host)
         return Range(
             first=first,
             last=last,
             first_parent=headers[0].parent_hash,
             last_hash=headers[-1].hash,
-            headers=header_rows(chain_id, headers),
+            headers=logs.headers,
             logs=logs.rows,
             n_logs=logs.n_logs,
             content=logs.content,
-            proof=_proof(bloom, proven, blocks=len(headers)),
+            proof=_proof(proven, sampled, doubtful, blocks=len(headers)),
             sampled=proven.blocks,
             size=size,
             seconds=seconds,
@@ -152,13 +154,18 @@ def _answer_of(host: str) -> Iterator[None]:
         raise
 
 
-def _proof(bloom: bool, proven: Proven, *, blocks: int) -> str:  # noqa: FBT001 - one of two answers
-    """Return the strongest way in which every block of the range was proven complete."""
+def _proof(proven: Proven, sampled: Sequence[RawHeader], doubtful: Sequence[str], *, blocks: int) -> str:
+    """Return the strongest way in which every block of the range was proven complete.
+
+    Blooms prove a range when each block that they leave in doubt was proven in a stronger way: a node that repeats
+    itself proves nothing.
+    """
     if proven.blocks == blocks and proven.rooted:
         return Coverage.Proof.RECEIPTS
     if proven.blocks == blocks and proven.second:
         return Coverage.Proof.SECOND
-    return Coverage.Proof.BLOOM if bloom else Coverage.Proof.LINKED
+    looked = {header.hash for header in sampled} if proven.rooted or proven.second else set()
+    return Coverage.Proof.BLOOM if looked.issuperset(doubtful) else Coverage.Proof.LINKED
 
 
 def _read(client: Client, asked: Sequence[Request]) -> tuple[list[Any], int]:
@@ -243,12 +250,9 @@ def _doubtful(wanted: Sequence[str], headers: Sequence[RawHeader], seen: set[tup
     return found
 
 
-def _proven(client: Client, wanted: Sequence[str], doubtful: Sequence[str], held: Mapping[str, int]) -> bool:
-    """Return whether blooms show that no block's logs are missing; blocks in doubt are asked again by their hash.
-
-    Of very many in doubt a sample is asked, which finds an empty answer, but proves nothing.
-    """
-    sample = doubtful[:: -(-len(doubtful) // MOST_ASKED_AGAIN) or 1]
+def _ask_again(client: Client, wanted: Sequence[str], doubtful: Sequence[str], held: Mapping[str, int]) -> None:
+    """Ask for blocks in doubt by their hash, of very many for some, and raise when the answer is another one."""
+    sample = proofs.some(doubtful, MOST_ASKED_AGAIN)
     asked: list[Request] = [("eth_getLogs", [{"blockHash": block, "address": list(wanted)}]) for block in sample]
     again = _read(client, asked)[0] if asked else []
     for block, found in zip(sample, again, strict=True):
@@ -256,4 +260,3 @@ def _proven(client: Client, wanted: Sequence[str], doubtful: Sequence[str], held
             said = held.get(block, 0)
             message = f"The node gave {said} logs of block {block} for a range, and another number for its hash."
             raise DishonestAnswer(message, block_hash=block, kind="missing-logs")
-    return len(sample) == len(doubtful)

@@ -29,7 +29,7 @@ class Sizing:
     """
 
     def __init__(self, known: int = 0) -> None:
-        self._limit = LARGEST
+        self._limit = self._known = LARGEST
         self._in_a_row = 0
         self.size = max(min(known or FIRST, LARGEST), 1)
 
@@ -45,8 +45,22 @@ class Sizing:
             self._limit = min(self._limit + max(self._limit // 4, 1), LARGEST)
             self._in_a_row = 0
 
-    def refused(self, blocks: int, *, hint: int = 0) -> None:
-        """Learn that ``blocks`` blocks were too many; ``hint`` is how many would do, 0 when the node did not say."""
+    def refused(self, blocks: int, *, hint: int = 0, sure: bool = True) -> None:
+        """Learn that ``blocks`` blocks were too many; ``hint`` is how many would do, 0 when the node did not say.
+
+        It is not ``sure`` when the node's words say nothing of their number; `skip` takes that back.
+        """
         self._limit = min(self._limit, hint if 0 < hint < blocks else max(blocks // 2, 1))
+        if sure:
+            self._known = self._limit
         self.size = min(self.size, self._limit)
         self._in_a_row = 0
+
+    def halve(self, blocks: int) -> None:
+        """Ask for half of ``blocks`` next: a part of them is not to be had, which says nothing about other blocks."""
+        self.size = max(blocks // 2, 1)
+
+    def skip(self, blocks: int) -> None:
+        """Ask for more again: ``blocks`` blocks are not to be had in any size, so their number is not the reason."""
+        self._limit = max(self._limit, self._known)
+        self.size = max(self.size, min(2 * blocks, self._limit))

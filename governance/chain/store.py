@@ -9,14 +9,16 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import psycopg
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, Min
 
 from governance.bulk import copy_binary
-from governance.chain import partitions
+from governance.chain import partitions, sharing
 from governance.chain.abi import checksum
 from governance.chain.coverage import content, covered_to, digest, octets
 from governance.chain.encoding import BLOCK_COLUMNS, HASH_AT, HEADER_WIDTH, LOG_COLUMNS
+from governance.errors import DishonestAnswer
 from governance.locks import hold, share
 from governance.models import Block, Chain, Coverage, Log, Reorg, Stream
 
@@ -61,33 +63,64 @@ def land(stream: Stream, found: Range, *, provider: str) -> bool:
 
     Raises
     ------
+    DishonestAnswer
+        When its logs contradict those that were landed for other streams; nothing is stored then.
     Orphaned
         When the range does not continue the blocks that are held on either side, or contradicts one of them.
     """
     partitions.ensure(stream.deployment.chain_id, first=found.first, last=found.last)
+    collision = IntegrityError()
     for _ in range(_COLLISIONS):
         try:
             with transaction.atomic():
                 return _land(stream, found, provider)
-        except IntegrityError:  # another worker's rows, which were not to be seen before it committed
-            continue
-    return False
+        except _Taken:
+            return False
+        except IntegrityError as error:  # another worker's rows, which were not to be seen before it committed
+            collision = error
+    if _overlaps(stream, found):
+        return False
+    table = _table_of(collision)
+    if table.startswith(Log._meta.db_table):  # noqa: SLF001 - documented
+        raise _contradiction(found, "stand where logs of other contracts were collected") from collision
+    if table == Block._meta.db_table:  # noqa: SLF001 - documented
+        return False  # workers of other streams are busy there: what is missing is planned anew
+    raise collision
+
+
+class _Taken(Exception):
+    """Another worker landed a part of the range while this one's rows were copied."""
+
+
+def _table_of(error: IntegrityError) -> str:
+    """Return the table whose key was taken."""
+    return str(error.__cause__.diag.table_name) if isinstance(error.__cause__, psycopg.Error) else ""
+
+
+def _contradiction(found: Range, why: str) -> DishonestAnswer:
+    message = f"Logs of blocks {found.first} to {found.last} {why}."
+    return DishonestAnswer(message, kind="contradiction", host=found.provider)
 
 
 def _land(stream: Stream, found: Range, provider: str) -> bool:
     chain_id = stream.deployment.chain_id
     share(f"collect-{chain_id}")
+    _need_not_wait_for_the_disk()
     if _overlaps(stream, found):
         return False
     _land_headers(chain_id, found)
+    others = sharing.others(stream, first=found.first, last=found.last)
     Log.objects.filter(
         chain_id=chain_id, block_number__range=(found.first, found.last), address__in=octets(stream.addresses)
     ).delete()
     if found.logs:
         copy_binary(Log, LOG_COLUMNS, found.logs)
+    spoilt = sharing.spoilt(others)
+    if spoilt is not None:
+        raise _contradiction(found, f"differ from those of the same contracts that were collected for {spoilt}")
     hold(f"ledger-{stream.pk}")
     if _overlaps(stream, found):
-        raise IntegrityError
+        raise _Taken
     Coverage.objects.create(
         stream=stream,
         first=found.first,
@@ -101,6 +134,12 @@ def _land(stream: Stream, found: Range, provider: str) -> bool:
         sampled=found.sampled,
     )
     return True
+
+
+def _need_not_wait_for_the_disk() -> None:
+    """Let the commit return before it is on disk: after a crash it is there whole, or collected again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
 
 
 def _overlaps(stream: Stream, found: Range) -> bool:
@@ -179,6 +218,8 @@ def read_logs(
 ) -> Iterator[LogRow]:
     """Yield the collected logs of ``deployment`` from block ``first`` to ``last`` in the chain's order.
 
+    They are those of one moment, and only a few thousand are held in memory at once.
+
     Parameters
     ----------
     deployment : Deployment
@@ -200,7 +241,9 @@ def read_logs(
           AND (l.address = ANY(%s)) IS TRUE  -- a filter only: the index would be searched for each pair of both lists
         ORDER BY l.block_number, l.log_index
     """
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor:  # all rows are wanted: a plan for the first few would be a slow one
+        cursor.execute("SELECT set_config('cursor_tuple_fraction', '1', false)")
+    with connection.chunked_cursor() as cursor:  # the server keeps what was not asked for yet
         cursor.execute(query, [deployment.chain_id, first, last, list(topics), wanted])
         while page := cursor.fetchmany(_PAGE):
             yield from map(_row, page)

@@ -18,7 +18,7 @@ from governance.errors import ChainUnavailable, InputError, RangeTooLarge
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer. A node that sends more is cut off: it must not fill our memory."""
 
-_PIECE = 256 * 1024  # bytes that one read takes at most
+_PIECE = 1024 * 1024  # bytes that one read takes at most
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "breakwater"}
 
 
@@ -143,6 +143,10 @@ class Endpoint:
         self.close()
         late = isinstance(error, TimeoutError)
         why = "did not answer in time" if late else f"cannot be reached ({_reason(error)})"
+        if isinstance(error, (http.client.BadStatusLine, http.client.UnknownProtocol)) and not isinstance(
+            error, OSError
+        ):
+            why = "does not speak HTTP (is it an EVM node?)"
         return ChainUnavailable(
             f"The node at {self.host} {why}; start it (`manage.py services start`) or correct RPC_URLS.",
             host=self.host,

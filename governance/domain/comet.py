@@ -12,6 +12,7 @@ the market is made; factors keep four digits and supply caps whole tokens.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from governance.domain.units import WAD
 INDEX_SCALE = 10**15
 YEAR = 31_536_000  # seconds
 FACTOR_STEP = 10**14  # four digits of a wad
+_STEPS = 100  # by which a bound on the utilisation is widened until it holds
 
 CURVE = ("kink", "slope_low", "slope_high", "base")
 SIDES = ("supply", "borrow")
@@ -164,6 +166,15 @@ def supplier_principal(value: int, supply_index: int) -> int:
     return -(-value * INDEX_SCALE // supply_index)
 
 
+def exponential(exponent: int) -> int:
+    """Return a bound (wad) on e to the power of ``exponent`` (wad, at most 10 counts): no less, and hardly more."""
+    exponent, total, term = min(exponent, 10 * WAD), WAD, WAD
+    for number in range(1, 60):
+        term = -(-term * exponent // (number * WAD))
+        total += term
+    return total
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """A version of the market: what it keeps of the terms that it was made with.
@@ -232,6 +243,26 @@ class Totals:
         supply = self.supply_index + self.supply_index * (terms.rate("supply", use) * seconds) // WAD
         borrow = self.borrow_index + self.borrow_index * (terms.rate("borrow", use) * seconds) // WAD
         return supply, borrow
+
+    def most(self, timestamp: int, versions: Collection[Terms]) -> tuple[int, int]:
+        """Return what both indexes can be at most at ``timestamp``, however often interest was accrued until then.
+
+        ``versions`` are the terms in force meanwhile; principals did not change.
+        """
+        seconds, least = timestamp - self.accrued_at, self.utilisation() + 1
+
+        def growth(side: str, use: int) -> int:
+            return exponential(max(terms.rate(side, use) for terms in versions) * seconds)
+
+        use = least
+        for _ in range(_STEPS):
+            reached = least * growth("borrow", use) // WAD + 1
+            if reached <= use:
+                break
+            use = reached + reached // 100
+        return self.supply_index * growth("supply", use) // WAD + 1, self.borrow_index * growth(
+            "borrow", use
+        ) // WAD + 1
 
     def worth(self, principal: int) -> int:
         """Return what a signed principal is worth as of the last accrual."""

@@ -46,9 +46,11 @@ def statement(ledger: Ledger, *, timestamp: int, decimals: Mapping[str, int]) ->
     GapInData
         When no version of the market is in force.
     ImplausibleData
-        When somebody would hold less than no collateral, which only lost or doubled logs can make.
+        When somebody would hold less than no collateral, which only lost or doubled logs can make, or what was read of
+            the indexes cannot be true.
     """
     terms = ledger.require_terms()
+    ledger.prove(timestamp)
     supply_index, borrow_index = ledger.totals.indexes_at(timestamp, terms)
     now = _Moment(
         ledger=ledger,
@@ -71,7 +73,7 @@ def _base(now: _Moment) -> ReserveLine:
     supplied = totals.supply_principal * now.supply_index // INDEX_SCALE
     borrowed = totals.borrow_principal * now.borrow_index // INDEX_SCALE
     own = now.terms.parameters(asset) | {
-        "price": now.ledger.price(asset),
+        **_priced(now, asset),
         "stored_supply_index": totals.supply_index,
         "stored_borrow_index": totals.borrow_index,
         "supply_principal": totals.supply_principal,
@@ -116,8 +118,13 @@ def _collateral(now: _Moment, asset: str) -> ReserveLine:
         borrow_cap=0,
         total_supply=held,
         total_debt=0,
-        own=parameters | {"price": now.ledger.price(asset), "total_collateral": held},
+        own={"total_collateral": held} | (parameters | _priced(now, asset) if asset in now.terms.assets else {}),
     )
+
+
+def _priced(now: _Moment, asset: str) -> dict[str, int]:
+    """Return an asset's price, and the address of its feed as a number."""
+    return {"price": now.ledger.price(asset), "price_feed": int(now.ledger.feed(asset), 16)}
 
 
 def _account(now: _Moment, address: str) -> AccountLine:

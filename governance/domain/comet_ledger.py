@@ -6,19 +6,22 @@ the published kind: ``initializeStorage`` (the start of the clock), ``accrueAcco
 between two borrowers. For the first two, the stored totals are read at the book's block; when they differ from the
 replay, they are read at the block of every accruing event and the replay is made with them (`anchor`), which is exact
 again, since all that happens in one block happens at one index. Of the third, a supplier's part is told by its own
-event; a borrower's part is told by none, so its principal can only be compared: reconciling finds it.
+event; a borrower's part is told by none. Where the principals in all show it, every account's is read at the book's
+block (an account that owes is one that events have named). A transfer between two borrowers leaves those as they are:
+reconciling finds it, and names both.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from governance.domain import comet, comet_book, events, frozen
 from governance.domain.comet import AssetTerms, Terms, TermsSet, Totals
 from governance.domain.statement import Statement
-from governance.errors import GapInData
+from governance.errors import GapInData, ImplausibleData
 
 NOBODY = "0x" + "00" * 20
 CLOCK = ("supply_index", "borrow_index", "accrued_at")
@@ -52,6 +55,9 @@ class Ledger:
         self.prices: dict[str, int] = {}
         self._draft: TermsSet | None = None
         self._versions: dict[str, TermsSet] = {}  # implementation -> terms that it was made with
+        self._past: list[Terms] = []  # in force since the last accrual, and no longer
+        self._proven: Totals | None = None  # before the last anchor, which is not compared with it yet
+        self._said: list[tuple[int, int]] = []  # principals in all of the last anchors, which transfers change untold
         self._echo = ""  # account whose supplier's part, of a change that is counted already, comes next
         self._handlers: Mapping[type, Callable[[Any, int], None]] = {
             comet.TermsSet: self._set_terms,
@@ -76,6 +82,8 @@ class Ledger:
         ------
         GapInData
             When it speaks of terms that no event before it set.
+        ImplausibleData
+            When it comes before the last accrual, or the last anchor cannot be true.
         """
         handler = self._handlers.get(type(event))
         if handler is None:
@@ -87,16 +95,33 @@ class Ledger:
             raise GapInData(message, event=event) from error
 
     def anchor(self, words: Mapping[str, int]) -> None:
-        """Take the clock and the indexes from the totals that are stored at the end of the next events' block."""
+        """Take the clock and the indexes from the totals that are stored at the end of the next events' block.
+
+        Raises
+        ------
+        ImplausibleData
+            When an index is below one or fell, or time went back. Whether they grew by more than interest can be, only
+            the terms say, which the block's own events may change: `apply` and `book` find out.
+        """
+        before = replace(self.totals)
         for name in CLOCK:
+            if words[name] < max(getattr(before, name), 0 if name == "accrued_at" else comet.INDEX_SCALE):
+                message = f"The market's {name} cannot be {words[name]} after {getattr(before, name)}; it never falls."
+                raise ImplausibleData(message, field=name, value=words[name])
             setattr(self.totals, name, words[name])
+        self._proven = self._proven or before
+        self._said = [*self._said[-1:], (words["supply_principal"], words["borrow_principal"])]
 
     def observe(self, words: Mapping[str, int]) -> None:
-        """Take in what was read at the book's block: stored totals, and ``price:FEED`` of each feed.
+        """Take in what was read at the book's block: stored totals, ``price:FEED`` and, if any, ``principal:ACCOUNT``.
 
-        The principals in all stay those of the events, so that a difference is found.
+        The principals in all stay those of the events, so that a difference is found, unless each one was read.
         """
         self.anchor(words)
+        read = {field.partition(":")[2]: value for field, value in words.items() if field.startswith("principal:")}
+        if read:
+            self.principals.update(read)
+            self.totals.supply_principal, self.totals.borrow_principal = self._said[-1]
         self.prices.update(
             {field.partition(":")[2]: price for field, price in words.items() if field.startswith("price:")}
         )
@@ -104,6 +129,14 @@ class Ledger:
     def strayed(self, words: Mapping[str, int]) -> bool:
         """Return whether interest was accrued at other times than the events say."""
         return any(getattr(self.totals, name) != words[name] for name in CLOCK)
+
+    def untold(self, words: Mapping[str, int]) -> bool:
+        """Return whether debt was moved by a transfer: the borrowers' principals in all are others than events say.
+
+        When the suppliers' are as well, logs are missing or false: then nothing is read that would hide it.
+        """
+        debt, supply = self.totals.borrow_principal, self.totals.supply_principal
+        return debt != words["borrow_principal"] and supply == words["supply_principal"]
 
     def freeze(self) -> dict[str, Any]:
         """Return the whole state as JSON-ready data."""
@@ -119,6 +152,28 @@ class Ledger:
             terms = Terms.made(self._versions[event.implementation])
             return (*self._new_values(terms), event, *self._new_listings(terms))
         return (event,)
+
+    def prove(self, timestamp: int) -> None:
+        """Compare the last anchor with what interest can have made of the indexes before it.
+
+        Raises
+        ------
+        ImplausibleData
+            When they grew by more, or are of a time after ``timestamp``.
+        """
+        totals, before = self.totals, self._proven
+        if totals.accrued_at > timestamp:
+            message = f"Interest was accrued at {totals.accrued_at}, after the block's own time {timestamp}."
+            raise ImplausibleData(message, accrued_at=totals.accrued_at, timestamp=timestamp)
+        if before is None:
+            return
+        lent = [before, *(replace(before, supply_principal=one, borrow_principal=two) for one, two in self._said)]
+        bounds = [each.most(totals.accrued_at, [self.require_terms(), *self._past]) for each in lent]
+        supply, borrow = map(max, zip(*bounds, strict=True))
+        if totals.supply_index > supply or totals.borrow_index > borrow:
+            message = f"The indexes cannot have grown from {before} to {totals}: that is more than any interest."
+            raise ImplausibleData(message, before=before, after=totals)
+        self._proven, self._past = None, []
 
     def require_terms(self) -> Terms:
         """Return the terms in force.
@@ -215,14 +270,17 @@ class Ledger:
     def _install(self, event: comet.VersionInstalled, timestamp: int) -> None:
         if event.implementation not in self._versions:
             return  # a placeholder from before the market's first terms: nothing can happen on it
+        self._past += [] if self.terms is None else [self.terms]
         self.terms = Terms.made(self._versions[event.implementation])
         self.reserves += [a for a in (self.terms.base, *self.terms.assets) if a not in self.reserves]
         self.totals.accrued_at = self.totals.accrued_at or timestamp
 
     def _accrue(self, timestamp: int) -> None:
+        self.prove(timestamp)
         if timestamp > self.totals.accrued_at:
             self.totals.supply_index, self.totals.borrow_index = self.totals.indexes_at(timestamp, self.require_terms())
             self.totals.accrued_at = timestamp
+            self._past = []
 
     def _supply(self, event: comet.BaseSupplied | comet.DebtAbsorbed, timestamp: int) -> None:
         self._accrue(timestamp)

@@ -1,7 +1,7 @@
 """A homomorphic hash of collected logs: the sum over any parts equals the hash of the whole, in any order.
 
 A running hash would tie the evidence to one order of collection; with this one, workers on disjoint ranges, another
-cut into ranges, or a repaired gap all end at the same digest. The logs of each block that has some are hashed by
+cut into ranges, or a repaired gap all end at the same digest. The header and the logs of each block are hashed by
 SHA-256, which processors know by heart, the hash is expanded to `BITS` bits by SHAKE-256 and added modulo ``2**BITS``;
 at this width the best known attack (generalised birthday) costs about 2**128, and a collision of SHA-256 as much.
 
@@ -22,7 +22,7 @@ EMPTY = bytes(WIDTH)
 
 
 def of_block(content: bytes) -> int:
-    """Return the summand of one block's logs; ``content`` is their canonical encoding."""
+    """Return the summand of one block; ``content`` is the canonical encoding of its header and logs."""
     return int.from_bytes(hashlib.shake_256(hashlib.sha256(content).digest()).digest(WIDTH))
 
 

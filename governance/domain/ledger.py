@@ -115,8 +115,8 @@ class Ledger:
             raise GapInData(message, event=event) from error
 
     def parameter(self, asset: str, name: str) -> int:
-        """Return a parameter's value as of now."""
-        return self._listed[asset].parameters[name]
+        """Return a parameter's value as of now; GapInData when the asset is not listed."""
+        return self._reserve(asset).parameters[name]
 
     @property
     def version(self) -> str:
@@ -131,6 +131,13 @@ class Ledger:
         """Return the listed assets whose price is what ``feed`` publishes, itself or behind the feed they chose."""
         return [asset for asset in self._listed if self._source(asset, self._now) == feed]
 
+    @property
+    def priced(self) -> list[str]:
+        """Whatever has a price: the reserves, and before 3.2 what modes are priced by."""
+        if RULES[self._version].liquid_emodes:
+            return self.reserves
+        return list(dict.fromkeys([*self.reserves, *(mode.price_source for mode in self._emodes.values())]))
+
     def feed(self, asset: str) -> str:
         """Return the address of the asset's feed; empty when none was chosen yet."""
         return self._feeds.get(asset, "")
@@ -144,8 +151,8 @@ class Ledger:
         self._observed.update(words)
 
     def listing(self, asset: str) -> events.ReserveListed:
-        """Return the event that listed ``asset``."""
-        return self._listed[asset].listed
+        """Return the event that listed ``asset``; GapInData when it is not listed."""
+        return self._reserve(asset).listed
 
     def turns(self) -> list[int]:
         """Return at which times (unix seconds, sorted) another contract begins to publish the price of some feed."""
@@ -165,7 +172,8 @@ class Ledger:
         Raises
         ------
         ImplausibleData
-            When a balance is below zero, which only lost or doubled logs can make.
+            When a balance is below zero, which only lost or doubled logs can make, or ``timestamp`` is before the last
+            interest.
         """
         market = Market(
             timestamp=timestamp,
@@ -190,7 +198,10 @@ class Ledger:
 
     def _state(self, asset: str, decimals: int, timestamp: int) -> ReserveState:
         reserve = self._listed[asset]
-        listed = reserve.listed
+        listed, newest = reserve.listed, max(reserve.updated_at, reserve.stable_updated_at)
+        if timestamp < newest:
+            message = f"{asset} has interest up to {newest}, after the book's own time {timestamp}."
+            raise ImplausibleData(message, asset=asset, updated_at=newest, timestamp=timestamp)
         return ReserveState(
             asset=asset,
             supply_token=listed.supply_token,
@@ -263,6 +274,7 @@ class Ledger:
 
     def _delist(self, event: events.ReserveDelisted, _: int) -> None:
         del self._listed[event.asset]
+        self._collateral.pop(event.asset, None)
 
     def _choose_feed(self, event: events.FeedChosen, _: int) -> None:
         self._feeds[event.asset] = event.feed
@@ -282,19 +294,14 @@ class Ledger:
 
     def _change_deficit(self, event: events.DeficitChanged, _: int) -> None:
         terms = self._listed[event.asset].terms
-        terms["deficit"] = terms.get("deficit", 0) + event.amount
+        deficit = terms.get("deficit", 0) + event.amount
+        if deficit < 0:
+            message = f"The bad debt of {event.asset} cannot fall to {deficit}: logs are missing or doubled."
+            raise ImplausibleData(message, asset=event.asset, deficit=deficit)
+        terms["deficit"] = deficit
 
     def _reach_version(self, event: events.VersionReached, _: int) -> None:
-        before, after = RULES[self._version], rules_of(event.version)
-        self._version = after.version
-        if after.decoupled_emodes and not before.decoupled_emodes:
-            self._keep_powerless()
-
-    def _keep_powerless(self) -> None:
-        """Do as the upgrade to 3.6 does: what had no borrowing power has none in its modes either, for now."""
-        for category, assets in self._members["collateral"].items():
-            powerless = {asset for asset in assets if asset in self._listed and not self.parameter(asset, "ltv")}
-            self._members["ltv_zero"][category] |= powerless
+        self._version = rules_of(event.version).version
 
     def _accrue(self, event: events.InterestAccrued, timestamp: int) -> None:
         reserve = self._listed[event.asset]
@@ -311,6 +318,8 @@ class Ledger:
         )
 
     def _move(self, event: events.BalanceMoved, _: int) -> None:
+        if event.token not in self._asset_of:
+            raise KeyError(event.token)
         self._touch(event.sender)
         self._touch(event.recipient)
         balances = self._balances[event.token]
@@ -329,6 +338,7 @@ class Ledger:
         reserve.stable_updated_at = timestamp
 
     def _switch(self, event: events.CollateralSwitched, _: int) -> None:
+        self._require_known(event.asset)
         self._touch(event.account)
         accounts = self._collateral[event.asset]
         if event.enabled:
@@ -337,6 +347,8 @@ class Ledger:
             accounts.discard(event.account)
 
     def _choose_emode(self, event: events.EModeChosen, _: int) -> None:
+        if event.category and event.category not in self._emodes:
+            raise KeyError(event.category)
         self._accounts[event.account] = event.category
 
     def _define_emode(self, event: events.EModeDefined, _: int) -> None:
@@ -346,6 +358,7 @@ class Ledger:
         self._listed[event.asset].emode = event.category
 
     def _list_in_emode(self, event: events.EModeListed, _: int) -> None:
+        self._require_known(event.asset)
         members = self._members[event.role][event.category]
         if event.enabled:
             members.add(event.asset)
@@ -357,6 +370,17 @@ class Ledger:
             self._isolated.add(event.category)
         else:
             self._isolated.discard(event.category)
+
+    def _reserve(self, asset: str) -> _Reserve:
+        if asset not in self._listed:
+            message = f"{asset} is not listed, as far as the collected logs say: it was delisted, or logs are missing."
+            raise GapInData(message, asset=asset)
+        return self._listed[asset]
+
+    def _require_known(self, asset: str) -> None:
+        """Raise KeyError for what was never listed; what was delisted may still be spoken of."""
+        if asset not in self.reserves:
+            raise KeyError(asset)
 
     def _touch(self, account: str) -> None:
         self._accounts.setdefault(account, 0)

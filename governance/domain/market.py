@@ -28,7 +28,7 @@ TERMS = (
     "flash_loans",
     "borrowable_in_isolation",
     "siloed",
-    "pending_ltv",  # bps: what the LTV is to be again once the reserve is no longer frozen
+    "pending_ltv",  # bps: the LTV that was put aside with a freeze, as the event says it (3.1 to 3.5)
     "reserve_factor",  # bps, as the next
     "liquidation_protocol_fee",
     "unbacked_mint_cap",  # whole tokens
@@ -123,11 +123,6 @@ class ReserveState:
         """How the market counts."""
         return rules_of(self.version)
 
-    @property
-    def approved_ltv(self) -> int:
-        """The LTV (bps) that was decided: a frozen reserve has 0 until it is thawed."""
-        return self.terms.get("pending_ltv", 0) if self.terms.get("frozen") else self.parameters["ltv"]
-
     def income_index(self, timestamp: int) -> int:
         """Return the supply index (ray), with interest up to ``timestamp``."""
         return ray_mul(linear_interest(self.liquidity_rate, timestamp - self.updated_at), self.liquidity_index)
@@ -143,8 +138,12 @@ class ReserveState:
 
     def total_debt(self, timestamp: int) -> int:
         """Return everything borrowed at either rate, with interest up to ``timestamp``."""
-        stable = ray_mul(self.stable_debt, compound_interest(self.stable_rate, timestamp - self.stable_updated_at))
-        return self.rules.balance(self.scaled_debt, self.debt_index(timestamp), debt=True) + stable
+        variable = self.rules.balance(self.scaled_debt, self.debt_index(timestamp), debt=True)
+        return variable + self.total_stable_debt(timestamp)
+
+    def total_stable_debt(self, timestamp: int) -> int:
+        """Return everything borrowed at stable rates, with interest up to ``timestamp``."""
+        return ray_mul(self.stable_debt, compound_interest(self.stable_rate, timestamp - self.stable_updated_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

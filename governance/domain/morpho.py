@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from governance.domain.units import WAD
+from governance.errors import ImplausibleData
 
 ORACLE_SCALE = 10**36
 VIRTUAL_SHARES, VIRTUAL_ASSETS = 10**6, 1
@@ -138,7 +139,16 @@ class Pots:
     fee: int = 0
 
     def at(self, timestamp: int, rate: int) -> Pots:
-        """Return the totals with interest at ``rate`` (wad a second) up to ``timestamp``."""
+        """Return the totals with interest at ``rate`` (wad a second) up to ``timestamp``.
+
+        Raises
+        ------
+        ImplausibleData
+            When that is before the last update.
+        """
+        if timestamp < self.last_update:
+            message = f"The market was updated at {self.last_update}, after {timestamp}."
+            raise ImplausibleData(message, last_update=self.last_update, timestamp=timestamp)
         interest = self.borrow_assets * growth(rate, timestamp - self.last_update) // WAD
         supply, part = self.supply_assets + interest, interest * self.fee // WAD
         return Pots(

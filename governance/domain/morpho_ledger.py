@@ -104,8 +104,10 @@ class Ledger:
         frozen.thaw(state, into=self)
 
     def parameter(self, asset: str, name: str) -> int:
-        """Return the fee, which is the market's only parameter that can change."""
-        return {(reserve, "fee"): self.pots.fee for reserve in self.reserves}[asset, name]
+        """Return the fee, the market's only parameter that can change; GapInData for an asset that it does not have."""
+        if asset not in self.reserves:
+            raise GapInData(f"The market has no {asset}, as far as the collected logs say.", asset=asset)
+        return {"fee": self.pots.fee}[name]
 
     def assets_of(self, feed: str) -> list[str]:
         """Return nothing: an oracle only answers when it is asked."""
@@ -132,10 +134,13 @@ class Ledger:
         GapInData
             When there is no market yet.
         ImplausibleData
-            When somebody would hold less than nothing, which only lost or doubled logs can make.
+            When somebody, or a pot, would hold less than nothing, which only lost or doubled logs can make.
         """
         if self.market is None:
             raise GapInData("The market was not created yet.", timestamp=timestamp)
+        stored = self.pots
+        if min(stored.supply_assets, stored.supply_shares, stored.borrow_assets, stored.borrow_shares) < 0:
+            raise ImplausibleData("There is less than nothing in a pot: logs are missing or doubled.", pots=stored)
         pots = self.pots.at(timestamp, self._rate) if self.pots.borrow_assets else self.pots
         scales = _Scales(loan=10 ** decimals[self.market.loan], collateral=10 ** decimals[self.market.collateral])
         return Statement(
@@ -151,6 +156,8 @@ class Ledger:
         stored |= {"last_update": stored.pop("total_last_update"), "fee": stored.pop("total_fee")}
         if market.irm == NOBODY:  # time is noted without an event then, and nothing depends on it
             del stored["last_update"]
+        else:
+            stored["rate"] = self._rate
         return ReserveLine(
             asset=market.loan,
             price=BASE_UNIT,

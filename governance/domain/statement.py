@@ -22,7 +22,7 @@ indexes                liquidity, variable borrow  base supply, base borrow     
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from governance.domain.position import health
@@ -30,6 +30,7 @@ from governance.domain.position import health
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from governance.domain.market import ReserveState
     from governance.domain.position import Account, Book
 
 
@@ -141,6 +142,7 @@ def of_book(book: Book) -> Statement:
             total_supply=state.total_supply(market.timestamp),
             total_debt=state.total_debt(market.timestamp),
             emode_category=state.emode_category,
+            own=_stored(state, market.timestamp),
         )
         for asset, state in market.reserves.items()
     )
@@ -151,13 +153,35 @@ def of_book(book: Book) -> Statement:
     )
 
 
+def _stored(state: ReserveState, timestamp: int) -> dict[str, int]:
+    """Return a reserve's numbers, as its contracts say each of them."""
+    return {
+        **state.parameters,
+        "total_supply": state.total_supply(timestamp),
+        "total_stable_debt": state.total_stable_debt(timestamp),
+        "total_variable_debt": state.total_debt(timestamp) - state.total_stable_debt(timestamp),
+        "liquidity_rate": state.liquidity_rate,
+        "variable_borrow_rate": state.variable_borrow_rate,
+        "stored_liquidity_index": state.liquidity_index,
+        "stored_variable_borrow_index": state.variable_borrow_index,
+        "frozen": state.terms.get("frozen", 0),
+    }
+
+
 def _account(account: Account, book: Book) -> AccountLine:
     found = health(account, book.market)
+    own = asdict(found) | {"emode": account.emode}
     positions = []
     for asset, holding in account.holdings.items():
         state = book.market.reserves[asset]
         supplied = holding.supplied(state, book.market.timestamp)
         owed = holding.owed(state, book.market.timestamp)
+        own |= {
+            f"supplied:{asset}": supplied,
+            f"scaled_debt:{asset}": holding.scaled_debt,
+            f"stable_debt:{asset}": holding.stable_debt,
+            f"used_as_collateral:{asset}": int(holding.used_as_collateral),
+        }
         if supplied or owed:
             line = PositionLine(
                 asset=asset, supplied=supplied, owed=owed, used_as_collateral=holding.used_as_collateral
@@ -172,4 +196,5 @@ def _account(account: Account, book: Book) -> AccountLine:
         health_factor=found.health_factor,
         positions=tuple(positions),
         emode=account.emode,
+        own=own,
     )

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from governance.errors import BreakwaterError, InputError, UnsupportedDatabase
 from governance.formatting import duration
 from governance.services import supervisor
+from governance.services.postgres import reason
 
 type Advance = Callable[[int, int, str], None]
 
@@ -63,8 +64,7 @@ class BreakwaterCommand(BaseCommand):
             prepare(self.needs, tell=self.say)
             return super().execute(*args, **options)
         except OperationalError as error:
-            said = (str(error).strip().splitlines() or ["it gave no reason"])[0]
-            raise UnsupportedDatabase(f"The database gave up: {said}") from error
+            raise UnsupportedDatabase(f"The database gave up: {reason(error)}") from error
 
     def say(self, text: str) -> None:
         """Print one sentence of narration, unless JSON was asked for."""

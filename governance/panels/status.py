@@ -11,7 +11,7 @@ from governance.formatting import percent
 from governance.models import Coverage, Incident
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from governance.completeness import Hole, Orphan, StreamCoverage
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from governance.services.base import ServiceStatus
 
 PROOFS: dict[str, str] = {
-    Coverage.Proof.LINKED: "headers linked",
-    Coverage.Proof.BLOOM: "blooms",
-    Coverage.Proof.SECOND: "second node",
+    Coverage.Proof.LINKED: "linked headers alone",
+    Coverage.Proof.BLOOM: "bloom filters",
+    Coverage.Proof.SECOND: "a second provider",
     Coverage.Proof.RECEIPTS: "receipts",
 }
 FAULTS: dict[str, str] = {
@@ -143,8 +143,8 @@ def _incident(last: Column) -> tuple[Column, ...]:
     )
 
 
-def providers(rows: Sequence[Provider]) -> Table:
-    """Return how each node serves."""
+def providers(rows: Sequence[Provider], *, configured: Collection[tuple[int, str]]) -> Table:
+    """Return how each node serves; ``configured`` are the chain and the name of those that are asked at present."""
     heads: dict[int, int] = {}
     for row in rows:
         heads[row.chain_id] = max(row.head, heads.get(row.chain_id, 0))
@@ -154,7 +154,7 @@ def providers(rows: Sequence[Provider]) -> Table:
         columns=(
             Column(label="Node", value=lambda row: row.name),
             *((Column(label="Chain", value=lambda row: row.chain.name),) if len(heads) > 1 else ()),
-            Column(label="State", value=_serving, kind="badge"),
+            Column(label="State", value=lambda row: serving(row, configured=configured), kind="badge"),
             Column(label="Latency, ms", value=lambda row: row.latency_ms or None, kind="number"),
             Column(label="Requests", value=lambda row: row.requests, kind="integer"),
             Column(label="Failed", value=lambda row: row.failures, kind="integer"),
@@ -253,11 +253,18 @@ def _fault(row: Incident) -> Badge:
     return Badge(text=text, tone="bad" if row.resolved_at is None else "quiet")
 
 
-def _serving(row: Provider) -> Badge:
+def serving(row: Provider, *, configured: Collection[tuple[int, str]]) -> Badge:
+    """Return what is to be expected of a node, the gravest first."""
     until = row.quarantined_until
+    if (row.chain_id, row.name) not in configured:
+        return Badge(text="Not configured any more", tone="quiet")
     if until is not None and until > timezone.now():
-        return Badge(text=f"Rests until {until:%H:%M}", tone="bad")
-    return Badge(text="Asked", tone="good")
+        return Badge(text=f"Quarantined until {until:%H:%M}", tone="bad")
+    if row.failures >= row.requests:
+        return Badge(text="Never answered", tone="bad")
+    if until is not None or 2 * row.failures > row.requests:  # a good answer would have ended the quarantine
+        return Badge(text="Failing", tone="bad")
+    return Badge(text="Answers", tone="good")
 
 
 def _moment(at: datetime | None) -> int | None:

@@ -11,7 +11,7 @@ Aave v3 core contracts 1.19 and Aave v3 origin: ``PoolAddressesProvider``, ``IPo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, override
+from typing import TYPE_CHECKING, Any, ClassVar, override
 
 from governance.chain import abi
 from governance.domain import events
@@ -19,10 +19,10 @@ from governance.domain.action import Call
 from governance.domain.ledger import Ledger
 from governance.errors import ChainError, GapInData, InputError
 from governance.protocols.aave import feeds, logs, versions
-from governance.protocols.aave.logs import COLLATERAL, address
+from governance.protocols.aave.logs import COLLATERAL, LARGEST_BPS, LARGEST_CAP, address
 from governance.protocols.aave.lore import Lore, Route
-from governance.protocols.aave.shapes import shape
 from governance.protocols.base import Check, ParameterSpec, Protocol, Read, ReserveFacts, Word
+from governance.protocols.layout import shape
 from governance.protocols.tokens import describe
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from governance.protocols import base
 
 NOBODY = "0x" + "00" * 20
-LARGEST_CAP = 2**36 - 1  # 36 bits in the reserve's configuration word
-LARGEST_BPS = 2**16 - 1
 
 PARAMETERS = (
     ParameterSpec(
@@ -96,13 +94,27 @@ _READS = {
     "borrow_cap": (_CAPS, 0),
     "supply_cap": (_CAPS, 1),
 }
+_TOTALS = "getReserveData(address)"
+_STORED = _READS | {
+    "frozen": (_CONFIGURATION, 9),
+    "total_supply": (_TOTALS, 2),
+    "total_stable_debt": (_TOTALS, 3),
+    "total_variable_debt": (_TOTALS, 4),
+    "liquidity_rate": (_TOTALS, 5),
+    "variable_borrow_rate": (_TOTALS, 6),
+    "stored_liquidity_index": (_TOTALS, 9),
+    "stored_variable_borrow_index": (_TOTALS, 10),
+}
 _ACCOUNT_WORDS = {"collateral_base": 0, "debt_base": 1, "liquidation_threshold": 3, "ltv": 4, "health_factor": 5}
+_HOLDING_WORDS = {"supplied": 0, "stable_debt": 3, "scaled_debt": 4, "used_as_collateral": 8}
 _CAP_SETTERS = {"supply_cap": "setSupplyCap(address,uint256)", "borrow_cap": "setBorrowCap(address,uint256)"}
 
 
 _LORE = (logs.SOURCE, logs.POOL_UPDATED, logs.UPGRADED)
+_PRICE = shape(next(iter(logs.PRICE)))
 _SHAPES = {each.topic: each for each in map(shape, _LORE)}
 _SOURCE, _POOL_UPDATED, _UPGRADED = _SHAPES
+_LORE_ROLES = {_SOURCE: "oracle", _POOL_UPDATED: "addresses_provider", _UPGRADED: "pool"}
 
 
 class AaveV3(Protocol):
@@ -113,7 +125,7 @@ class AaveV3(Protocol):
     parameters: ClassVar[tuple[ParameterSpec, ...]] = PARAMETERS
     config_topics: ClassVar[frozenset[bytes]] = logs.topics(*logs.CONFIG, *_LORE)
     price_topics: ClassVar[frozenset[bytes]] = logs.topics(*logs.PRICE)
-    price_words: ClassVar[Mapping[bytes, Word]] = dict.fromkeys(price_topics, Word(topic=1, signed=True))
+    price_words: ClassVar[Mapping[bytes, Word]] = dict.fromkeys(price_topics, Word(topic=1, signed=True, event=_PRICE))
     settled_topics: ClassVar[frozenset[bytes]] = logs.topics(logs.INTEREST)
     fact_topics: ClassVar[frozenset[bytes]] = config_topics | price_topics | logs.topics(*logs.LIQUIDATION)
     book_topics: ClassVar[frozenset[bytes]] = config_topics | price_topics | logs.topics(*logs.BALANCE)
@@ -122,6 +134,7 @@ class AaveV3(Protocol):
     def __init__(self, addresses: Mapping[str, str]) -> None:
         super().__init__(addresses)
         self._lore = Lore.of(addresses)
+        self._heads = {addresses.get(role, "") for role in ("addresses_provider", *_ROLES)}
 
     @classmethod
     @override
@@ -162,9 +175,9 @@ class AaveV3(Protocol):
         known, routes, asked = dict(self._lore.versions), dict(self._lore.routes), set(self._lore.asked)
         sources: dict[str, int] = {}
         for log in logs:
-            if log.topic0 == _SOURCE:
+            if log.topic0 == _SOURCE and log.address == self.addresses["oracle"]:
                 sources.setdefault(address(log.topic2), log.block_number)
-            elif (behind := self._implementation(log)) and behind not in known:
+            elif log.topic0 != _SOURCE and (behind := self._implementation(log)) and behind not in known:
                 known[behind] = versions.version_of(client, behind)
         for source in sources.keys() - asked - {NOBODY}:
             if source in routes and feeds.current(client, source) == routes[source][-1].aggregator:
@@ -184,12 +197,20 @@ class AaveV3(Protocol):
     def decode(self, log: LogRow) -> tuple[Event, ...]:
         known = logs.DECODERS.get(log.topic0)
         if known is not None:
-            fits, decoder = known
-            return decoder(log, fits.read(log))
-        if log.topic0 in _SHAPES:
+            role, fits, decoder = known
+            return decoder(log, fits.read(log)) if self._speaks(log.address, role) else ()
+        if log.topic0 in _SHAPES and log.address == self.addresses[_LORE_ROLES[log.topic0]]:
             _SHAPES[log.topic0].read(log)
             return self._source(log) if log.topic0 == _SOURCE else self._version(log)
         return ()
+
+    def _speaks(self, contract: str, role: str) -> bool:
+        """Return whether an event of ``role`` is ``contract``'s to write; which tokens there are, the ledger knows."""
+        if role == logs.ANYONE:
+            return True
+        if role == logs.TOKEN:
+            return contract not in self._heads
+        return contract == self.addresses[role]
 
     def _source(self, log: LogRow) -> tuple[Event, ...]:
         asset, source = address(log.topic1), address(log.topic2)
@@ -200,8 +221,6 @@ class AaveV3(Protocol):
 
     def _version(self, log: LogRow) -> tuple[Event, ...]:
         behind = self._implementation(log)
-        if not behind:
-            return ()
         if behind not in self._lore.versions:
             message = (
                 f"The pool got the implementation {behind} in block {log.block_number}, which was not asked yet for its"
@@ -212,9 +231,9 @@ class AaveV3(Protocol):
 
     def _implementation(self, log: LogRow) -> str:
         """Return the pool's implementation that a log names; empty when it speaks of another contract's."""
-        if log.topic0 == _POOL_UPDATED and log.address == self.addresses["addresses_provider"]:
-            return address(log.topic2)
-        return address(log.topic1) if log.topic0 == _UPGRADED and log.address == self.addresses["pool"] else ""
+        if log.address != self.addresses[_LORE_ROLES[log.topic0]]:
+            return ""
+        return address(log.topic2 if log.topic0 == _POOL_UPDATED else log.topic1)
 
     @override
     def read(self, parameter: str, reserve: str) -> Read:
@@ -241,18 +260,32 @@ class AaveV3(Protocol):
         return Ledger()
 
     @override
-    def pinned(self, ledger: base.Ledger) -> tuple[Check, ...]:
+    def pinned(self, ledger: Any) -> tuple[Check, ...]:
         signature, oracle = "getAssetPrice(address)", self.addresses["oracle"]
         return tuple(
             Check(field=asset, call=Call(target=oracle, data=abi.encode(signature, asset)))
-            for asset in ledger.reserves
+            for asset in ledger.priced
             if self._is_asked(ledger, asset)
         )
 
     @override
     def account_checks(self, account: str, fields: Collection[str]) -> tuple[Check, ...]:
-        call = Call(target=self.addresses["pool"], data=abi.encode("getUserAccountData(address)", account))
-        return tuple(Check(field=field, call=call, word=_ACCOUNT_WORDS[field]) for field in fields)
+        return tuple(self._account_check(account, field) for field in fields)
+
+    def _account_check(self, account: str, field: str) -> Check:
+        name, _, asset = field.partition(":")
+        if asset:
+            data = abi.encode("getUserReserveData(address,address)", asset, account)
+            call = Call(target=self.addresses["data_provider"], data=data)
+            return Check(field=field, call=call, word=_HOLDING_WORDS[name])
+        view = "getUserEMode(address)" if name == "emode" else "getUserAccountData(address)"
+        call = Call(target=self.addresses["pool"], data=abi.encode(view, account))
+        return Check(field=field, call=call, word=_ACCOUNT_WORDS.get(name, 0))
+
+    @override
+    def reserve_checks(self, reserve: str, numbers: Mapping[str, int]) -> tuple[Check, ...]:
+        found = ((field, *_STORED[field]) for field in numbers)
+        return tuple(Check(field=field, call=self._data_call(view, reserve), word=word) for field, view, word in found)
 
     def _is_asked(self, ledger: base.Ledger, asset: str) -> bool:
         """Return whether no event tells the asset's price: its source computes it, or passed on others' unseen."""

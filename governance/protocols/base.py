@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from governance.domain.action import Call
     from governance.domain.events import ReserveListed
     from governance.domain.statement import Statement
+    from governance.protocols.layout import Shape as EventShape
 
 
 LEARNED = "learned: "  # how roles begin that `Protocol.learn` adds to those of `Protocol.discover`
@@ -93,11 +94,15 @@ class Read:
 
 
 class Word(NamedTuple):
-    """Which 32-byte word of a log holds a number: ``topic`` 1 to 3, or 0 for word ``at`` (from 0) of its data."""
+    """Which 32-byte word of a log holds a number: ``topic`` 1 to 3, or 0 for word ``at`` (from 0) of its data.
+
+    ``event`` is the shape that the log must have; None for any.
+    """
 
     topic: int = 0
     at: int = 0
     signed: bool = False
+    event: EventShape | None = None
 
     def of(self, log: LogRow) -> int:
         """Return the number; 0 where the log has no such word."""
@@ -288,6 +293,10 @@ class Protocol(ABC):
         """Return whether what was read (`pinned`) shows that something happened that no event told to ``ledger``."""
         return False
 
+    def untold(self, ledger: Ledger, words: Mapping[str, int]) -> tuple[Check, ...]:  # noqa: ARG002 - as above
+        """Return what else to read at a book's block, when what was read shows that no event told of all balances."""
+        return ()
+
     def anchors(self) -> tuple[Check, ...]:
         """Return what to read at the blocks of `anchored_topics`; ``ledger.anchor`` takes it before their events."""
         return ()
@@ -314,9 +323,9 @@ class Protocol(ABC):
     def account_checks(self, account: str, fields: Collection[str]) -> tuple[Check, ...]:
         """Return where the contract says each of ``fields`` of ``account``, as its statement names them."""
 
-    def reserve_checks(self, reserve: str, fields: Collection[str]) -> tuple[Check, ...]:  # noqa: ARG002 - none of Aave's
-        """Return where the contract says each of ``fields`` of a reserve, as its statement names them."""
-        return ()
+    @abstractmethod
+    def reserve_checks(self, reserve: str, numbers: Mapping[str, int]) -> tuple[Check, ...]:
+        """Return where the contract says each of a reserve's ``numbers``, by its statement's own names for them."""
 
     def parameter(self, name: str) -> ParameterSpec:
         """Return the spec of parameter ``name``."""

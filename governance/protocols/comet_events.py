@@ -29,19 +29,21 @@ _RATE_EVENTS = {
 }
 _NUMBER_EVENTS = {
     **{
-        f"Set{side.capitalize()}{said}(address,uint64,uint64)": f"{side}_{part}"
+        f"Set{side.capitalize()}{said}(address indexed,uint64,uint64)": f"{side}_{part}"
         for side in comet.SIDES
         for said, part in _RATE_EVENTS.items()
     },
-    "SetStoreFrontPriceFactor(address,uint64,uint64)": "store_front_price_factor",
-    "SetBaseBorrowMin(address,uint104,uint104)": "base_borrow_min",
-    "SetTargetReserves(address,uint104,uint104)": "target_reserves",
+    "SetStoreFrontPriceFactor(address indexed,uint64,uint64)": "store_front_price_factor",
+    "SetBaseBorrowMin(address indexed,uint104,uint104)": "base_borrow_min",
+    "SetTargetReserves(address indexed,uint104,uint104)": "target_reserves",
 }
 _ASSET_EVENTS = {
-    "UpdateAssetBorrowCollateralFactor(address,address,uint64,uint64)": "borrow_collateral_factor",
-    "UpdateAssetLiquidateCollateralFactor(address,address,uint64,uint64)": "liquidate_collateral_factor",
-    "UpdateAssetLiquidationFactor(address,address,uint64,uint64)": "liquidation_factor",
-    "UpdateAssetSupplyCap(address,address,uint128,uint128)": "supply_cap",
+    "UpdateAssetBorrowCollateralFactor(address indexed,address indexed,uint64,uint64)": "borrow_collateral_factor",
+    "UpdateAssetLiquidateCollateralFactor(address indexed,address indexed,uint64,uint64)": (
+        "liquidate_collateral_factor"
+    ),
+    "UpdateAssetLiquidationFactor(address indexed,address indexed,uint64,uint64)": "liquidation_factor",
+    "UpdateAssetSupplyCap(address indexed,address indexed,uint128,uint128)": "supply_cap",
 }
 
 
@@ -51,11 +53,11 @@ def _terms(_comet: str, _old: Any, new: tuple[Any, ...]) -> tuple[Any, ...]:  # 
 
 
 def _number(signature: str, name: str) -> Layout:
-    return Layout(signature, (0,), lambda _comet, _old, new: (comet.TermSet("", name, new),))
+    return Layout(signature, lambda _comet, _old, new: (comet.TermSet("", name, new),))
 
 
 def _asset_number(signature: str, name: str) -> Layout:
-    return Layout(signature, (0, 1), lambda _comet, asset, _old, new: (comet.TermSet(asset, name, new),))
+    return Layout(signature, lambda _comet, asset, _old, new: (comet.TermSet(asset, name, new),))
 
 
 def _moved(sender: str, recipient: str, amount: int) -> tuple[Any, ...]:
@@ -79,50 +81,51 @@ def _paid(absorber: str, account: str, amount: int, _value: int) -> tuple[Any, .
 
 BASE = ""  # stands for the base token, which no log names; the plugin fills it in
 
-_INSTALLED = Layout("Upgraded(address)", (0,), lambda made: (comet.VersionInstalled(made),))
+_INSTALLED = Layout("Upgraded(address indexed)", lambda made: (comet.VersionInstalled(made),))
 _BALANCES = (
-    Layout("Supply(address,address,uint256)", (0, 1), lambda _from, dst, amount: (comet.BaseSupplied(dst, amount),)),
-    Layout("Withdraw(address,address,uint256)", (0, 1), lambda src, _to, amount: (comet.BaseWithdrawn(src, amount),)),
-    Layout("Transfer(address,address,uint256)", (0, 1), _moved),
     Layout(
-        "SupplyCollateral(address,address,address,uint256)",
-        (0, 1, 2),
+        "Supply(address indexed,address indexed,uint256)", lambda _from, dst, amount: (comet.BaseSupplied(dst, amount),)
+    ),
+    Layout(
+        "Withdraw(address indexed,address indexed,uint256)",
+        lambda src, _to, amount: (comet.BaseWithdrawn(src, amount),),
+    ),
+    Layout("Transfer(address indexed,address indexed,uint256)", _moved),
+    Layout(
+        "SupplyCollateral(address indexed,address indexed,address indexed,uint256)",
         lambda _from, dst, asset, amount: (comet.CollateralMoved(asset, "", dst, amount),),
     ),
     Layout(
-        "WithdrawCollateral(address,address,address,uint256)",
-        (0, 1, 2),
+        "WithdrawCollateral(address indexed,address indexed,address indexed,uint256)",
         lambda src, _to, asset, amount: (comet.CollateralMoved(asset, src, "", amount),),
     ),
     Layout(
-        "TransferCollateral(address,address,address,uint256)",
-        (0, 1, 2),
+        "TransferCollateral(address indexed,address indexed,address indexed,uint256)",
         lambda src, dst, asset, amount: (comet.CollateralMoved(asset, src, dst, amount),),
     ),
 )
 _ABSORPTIONS = (
-    Layout("AbsorbDebt(address,address,uint256,uint256)", (0, 1), _paid),
-    Layout("AbsorbCollateral(address,address,address,uint256,uint256)", (0, 1, 2), _absorbed),
+    Layout("AbsorbDebt(address indexed,address indexed,uint256,uint256)", _paid),
+    Layout("AbsorbCollateral(address indexed,address indexed,address indexed,uint256,uint256)", _absorbed),
 )
 
 STAGING = table(
     (
-        Layout(f"SetConfiguration(address,{TERMS},{TERMS})", (0,), _terms),
-        Layout(f"AddAsset(address,{ASSET})", (0,), lambda _comet, new: (comet.AssetSet(AssetTerms(*new)),)),
+        Layout(f"SetConfiguration(address indexed,{TERMS},{TERMS})", _terms),
+        Layout(f"AddAsset(address indexed,{ASSET})", lambda _comet, new: (comet.AssetSet(AssetTerms(*new)),)),
         Layout(
-            f"UpdateAsset(address,{ASSET},{ASSET})", (0,), lambda _comet, _old, new: (comet.AssetSet(AssetTerms(*new)),)
+            f"UpdateAsset(address indexed,{ASSET},{ASSET})",
+            lambda _comet, _old, new: (comet.AssetSet(AssetTerms(*new)),),
         ),
         Layout(
-            "UpdateAssetPriceFeed(address,address,address,address)",
-            (0, 1),
+            "UpdateAssetPriceFeed(address indexed,address indexed,address,address)",
             lambda _comet, asset, _old, new: (comet.FeedSet(asset, new),),
         ),
         Layout(
-            "SetBaseTokenPriceFeed(address,address,address)",
-            (0, 1, 2),
+            "SetBaseTokenPriceFeed(address indexed,address indexed,address indexed)",
             lambda _comet, _old, new: (comet.FeedSet("", new),),
         ),
-        Layout("CometDeployed(address,address)", (0, 1), lambda _comet, made: (comet.VersionMade(made),)),
+        Layout("CometDeployed(address indexed,address indexed)", lambda _comet, made: (comet.VersionMade(made),)),
         *(_number(signature, name) for signature, name in _NUMBER_EVENTS.items()),
         *(_asset_number(signature, name) for signature, name in _ASSET_EVENTS.items()),
     )
@@ -132,4 +135,4 @@ BALANCE = table(_BALANCES)
 LIQUIDATION = table(_ABSORPTIONS)
 MARKET = {**BALANCE, **LIQUIDATION, _INSTALLED.topic: _INSTALLED}
 ACCRUING = frozenset(layout.topic for layout in (*_BALANCES[:3], _ABSORPTIONS[0]))
-PRICE = table((Layout("AnswerUpdated(int256,uint256,uint256)", (0, 1), lambda answer, _round, _at: (answer,)),))
+PRICE = table((Layout("AnswerUpdated(int256 indexed,uint256 indexed,uint256)", lambda answer, _round, _at: (answer,)),))

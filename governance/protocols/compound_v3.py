@@ -141,7 +141,9 @@ class CompoundV3(Protocol):
     price_topics: ClassVar[frozenset[bytes]] = frozenset(comet_events.PRICE)
     fact_topics: ClassVar[frozenset[bytes]] = config_topics | price_topics | frozenset(comet_events.LIQUIDATION)
     book_topics: ClassVar[frozenset[bytes]] = fact_topics | frozenset(comet_events.BALANCE)
-    price_words: ClassVar[Mapping[bytes, Word]] = dict.fromkeys(comet_events.PRICE, Word(topic=1, signed=True))
+    price_words: ClassVar[Mapping[bytes, Word]] = {
+        topic: Word(topic=1, signed=True, event=layout.shape) for topic, layout in comet_events.PRICE.items()
+    }
     anchored_topics: ClassVar[frozenset[bytes]] = comet_events.ACCRUING
 
     @classmethod
@@ -218,6 +220,16 @@ class CompoundV3(Protocol):
         return bool(ledger.strayed(words))
 
     @override
+    def untold(self, ledger: Any, words: Mapping[str, int]) -> tuple[Check, ...]:
+        if not ledger.untold(words):
+            return ()
+        view = _ACCOUNT_VIEWS["principal"]
+        return tuple(
+            Check(field=f"principal:{account}", call=self._view(view, account), signed=True)
+            for account in sorted(ledger.principals)
+        )
+
+    @override
     def anchors(self) -> tuple[Check, ...]:
         call = self._view("totalsBasic()")
         return tuple(Check(field=name, call=call, word=word) for name, word in _TOTALS_WORDS.items())
@@ -267,8 +279,11 @@ class CompoundV3(Protocol):
         return tuple(checks)
 
     @override
-    def reserve_checks(self, reserve: str, fields: Collection[str]) -> tuple[Check, ...]:
-        return tuple(check for field in fields if (check := self._reserve_check(reserve, field)) is not None)
+    def reserve_checks(self, reserve: str, numbers: Mapping[str, int]) -> tuple[Check, ...]:
+        found = [self._reserve_check(reserve, field) for field in numbers if field != "price"]
+        if "price" in numbers:
+            found.append(Check(field="price", call=self._price(abi.checksum(numbers["price_feed"].to_bytes(20)))))
+        return tuple(check for check in found if check is not None)
 
     def _reserve_check(self, reserve: str, field: str) -> Check | None:
         """Return where the market says a number of a reserve; None for a base token's factors, which it has not."""
@@ -277,6 +292,10 @@ class CompoundV3(Protocol):
             return Check(field=field, call=self._view("totalsBasic()"), word=_TOTALS_WORDS[stored])
         if field in _VIEWS:
             return Check(field=field, call=self._view(_VIEWS[field]))
+        if field == "price_feed":
+            own = reserve != self.addresses["base_token"]
+            call = self._view(_ASSET_INFO, reserve) if own else self._view("baseTokenPriceFeed()")
+            return Check(field=field, call=call, word=2 if own else 0)
         if field == "total_collateral":
             return Check(field=field, call=self._view("totalsCollateral(address)", reserve))
         if field in _ASSET_WORDS and reserve != self.addresses["base_token"]:

@@ -85,47 +85,43 @@ def _liquidated(_id: bytes, caller: str, borrower: str, *amounts: int) -> tuple[
 # What each event makes, given its topics and then its data; `MorphoBlue.decode` fills in what the market itself knows.
 _LAYOUTS = {
     "config": (
-        Layout(f"CreateMarket(bytes32,{_MARKET_PARAMS})", (0,), _created),
-        Layout("SetFee(bytes32,uint256)", (0,), lambda _id, fee: (events.ParameterSet("", "fee", fee), FeeSet(fee))),
-        Layout("SetFeeRecipient(address)", (0,), lambda account: (FeeRecipientSet(account),)),
+        Layout(f"CreateMarket(bytes32 indexed,{_MARKET_PARAMS})", _created),
+        Layout("SetFee(bytes32 indexed,uint256)", lambda _id, fee: (events.ParameterSet("", "fee", fee), FeeSet(fee))),
+        Layout("SetFeeRecipient(address indexed)", lambda account: (FeeRecipientSet(account),)),
     ),
     "liquidation": (
-        Layout("Liquidate(bytes32,address,address,uint256,uint256,uint256,uint256,uint256)", (0, 1, 2), _liquidated),
+        Layout(
+            "Liquidate(bytes32 indexed,address indexed,address indexed,uint256,uint256,uint256,uint256,uint256)",
+            _liquidated,
+        ),
     ),
     "balance": (
         Layout(
-            "AccrueInterest(bytes32,uint256,uint256,uint256)",
-            (0,),
+            "AccrueInterest(bytes32 indexed,uint256,uint256,uint256)",
             lambda _id, _rate, interest, fee_shares: (InterestAdded(interest, fee_shares),),
         ),
         Layout(
-            "Supply(bytes32,address,address,uint256,uint256)",
-            (0, 1, 2),
+            "Supply(bytes32 indexed,address indexed,address indexed,uint256,uint256)",
             lambda _id, _caller, account, assets, shares: (Supplied(account, assets, shares),),
         ),
         Layout(
-            "Withdraw(bytes32,address,address,address,uint256,uint256)",
-            (0, 2, 3),
+            "Withdraw(bytes32 indexed,address,address indexed,address indexed,uint256,uint256)",
             lambda _id, account, _receiver, _caller, assets, shares: (Supplied(account, -assets, -shares),),
         ),
         Layout(
-            "Borrow(bytes32,address,address,address,uint256,uint256)",
-            (0, 2, 3),
+            "Borrow(bytes32 indexed,address,address indexed,address indexed,uint256,uint256)",
             lambda _id, account, _receiver, _caller, assets, shares: (Borrowed(account, assets, shares),),
         ),
         Layout(
-            "Repay(bytes32,address,address,uint256,uint256)",
-            (0, 1, 2),
+            "Repay(bytes32 indexed,address indexed,address indexed,uint256,uint256)",
             lambda _id, _caller, account, assets, shares: (Borrowed(account, -assets, -shares),),
         ),
         Layout(
-            "SupplyCollateral(bytes32,address,address,uint256)",
-            (0, 1, 2),
+            "SupplyCollateral(bytes32 indexed,address indexed,address indexed,uint256)",
             lambda _id, _caller, account, amount: (CollateralChanged(account, amount),),
         ),
         Layout(
-            "WithdrawCollateral(bytes32,address,address,address,uint256)",
-            (0, 2, 3),
+            "WithdrawCollateral(bytes32 indexed,address,address indexed,address indexed,uint256)",
             lambda _id, account, _receiver, _caller, amount: (CollateralChanged(account, -amount),),
         ),
     ),
@@ -203,13 +199,17 @@ class MorphoBlue(Protocol):
         if self.addresses["irm"] != NOBODY:
             pots = ledger.pots
             state = (pots.supply_assets, pots.supply_shares, pots.borrow_assets, pots.borrow_shares)
-            data = abi.encode(
-                f"borrowRateView({_MARKET_PARAMS},{_MARKET_STATE})",
-                tuple(ledger.market),
-                (*state, pots.last_update, pots.fee),
-            )
-            checks.append(Check(field="rate", call=Call(target=self.addresses["irm"], data=data)))
+            checks.append(self._rate((*state, pots.last_update, pots.fee)))
         return tuple(checks)
+
+    def _rate(self, state: Sequence[int]) -> Check:
+        """Return where the interest rate model says its rate for the market's stored totals, in their order."""
+        data = abi.encode(f"borrowRateView({_MARKET_PARAMS},{_MARKET_STATE})", self._params(), tuple(state))
+        return Check(field="rate", call=Call(target=self.addresses["irm"], data=data))
+
+    def _params(self) -> tuple[object, ...]:
+        roles = ("loan_token", "collateral_token", "oracle", "irm")
+        return (*(self.addresses[role] for role in roles), int(self.addresses["lltv"], 16))
 
     @override
     def statement(self, book: Statement) -> Statement:
@@ -226,9 +226,7 @@ class MorphoBlue(Protocol):
             spec.check(after)
         if before["fee"] == after["fee"]:
             return ()  # the contract refuses to set the fee that it has
-        roles = [self.addresses[role] for role in ("loan_token", "collateral_token", "oracle", "irm")]
-        market = (*roles, int(self.addresses["lltv"], 16))
-        data = abi.encode(f"setFee({_MARKET_PARAMS},uint256)", market, after["fee"])
+        data = abi.encode(f"setFee({_MARKET_PARAMS},uint256)", self._params(), after["fee"])
         return (Call(target=self.addresses["morpho"], data=data),)
 
     @override
@@ -237,14 +235,16 @@ class MorphoBlue(Protocol):
         return tuple(Check(field=field, call=call, word=_POSITION_WORDS[field]) for field in fields)
 
     @override
-    def reserve_checks(self, reserve: str, fields: Collection[str]) -> tuple[Check, ...]:
+    def reserve_checks(self, reserve: str, numbers: Mapping[str, int]) -> tuple[Check, ...]:
         params = Call(target=self.addresses["morpho"], data=abi.encode("idToMarketParams(bytes32)", self._id))
         own = {
             "price": Check(field="price", call=Call(target=self.addresses["oracle"], data=abi.encode("price()"))),
             "lltv": Check(field="lltv", call=params, word=4),
         }
         own |= {name: Check(field=name, call=self._market(), word=word) for name, word in _MARKET_WORDS.items()}
-        return tuple(own[field] for field in fields)
+        if "rate" in numbers:
+            own["rate"] = self._rate([numbers[name] for name in _MARKET_WORDS])
+        return tuple(own[field] for field in numbers)
 
     @property
     def _id(self) -> bytes:

@@ -60,7 +60,7 @@ class Database:
         try:
             number = _server_version(_target())
         except psycopg.Error as error:
-            return replace(state, detail=f"does not answer: {str(error).strip().splitlines()[-1]}")
+            return replace(state, detail=f"does not answer: {reason(error)}")
         text = f"{number // 10_000}.{number % 10_000}"
         return replace(state, running=True, version=text, detail=f"PostgreSQL {text}")
 
@@ -107,6 +107,12 @@ class Database:
         except ServiceError as error:
             raise ServiceError(f"PostgreSQL does not start: {_why(cluster.log)}", log=cluster.log) from error
         _create_database()
+
+
+def reason(error: Exception) -> str:
+    """Return in one line what the driver says of a failure, without its guesses, which are the indented lines."""
+    lines = [line for line in str(error).splitlines() if not line.startswith("\t")]
+    return " ".join(" ".join(lines).split()) or "it gave no reason"
 
 
 def _where() -> str:

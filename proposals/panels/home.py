@@ -19,6 +19,7 @@ from governance.domain.units import WAD
 from governance.models import OnchainProposal
 from governance.overview import Collected, collected, proposal_title
 from proposals import selectors
+from proposals.models import Recommendation
 from proposals.panels import outcome as outcomes
 from proposals.panels import recommendation as recommendations
 from proposals.panels.proposal import bar, state
@@ -28,6 +29,7 @@ WINDOWS = (1, 7, 30, 90)
 OLD_SNAPSHOT = 6 * 3_600
 OLD_MODEL = 14 * DAY
 NEARLY_FULL = 0.95
+RECOMMENDATIONS = 4  # lines that the page gives them, unless more changes wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def overview(*, days: int) -> dict[str, object]:
         "histogram": accounts.histogram(borrowers),
         "liquidations": liquidations.by_day(happened),
         "alerts": list(alerts(snapshot, lines=rows, cascade=cascade)),
-        "recommendation": latest_recommendation(),
+        "recommendations": latest_recommendations(),
         "outcome": latest_outcome(),
     }
 
@@ -85,12 +87,23 @@ def _decision(row: OnchainProposal) -> dict[str, object]:
     }
 
 
-def latest_recommendation() -> dict[str, Any] | None:
-    """Return the newest recommendation in a line, or None when there is none."""
-    row = selectors.recommendations().first()
-    return (
-        {"row": row, "status": recommendations.status(row), "headline": recommendations.headline(row)} if row else None
-    )
+def latest_recommendations() -> list[dict[str, Any]]:
+    """Return each reserve's newest recommendation in a line: all changes that wait, then the newest of the others."""
+    lines = [_line(row) for row in selectors.newest_recommendations()]
+    waiting = [line for line in lines if line["waits"]]
+    others = [line for line in lines if not line["waits"]]
+    return waiting + others[: max(RECOMMENDATIONS - len(waiting), 0)]
+
+
+def _line(row: Recommendation) -> dict[str, Any]:
+    done = recommendations.carried_out_by(row)
+    return {
+        "row": row,
+        "status": recommendations.status(row),
+        "headline": recommendations.headline(row),
+        "carried_out_by": done,
+        "waits": row.status == Recommendation.Status.RECOMMENDED and done is None,
+    }
 
 
 def latest_outcome() -> dict[str, Any] | None:

@@ -9,8 +9,9 @@ from typing import Any
 from governance.domain.units import render
 from governance.exhibits import Badge, Chart, Column, Getter, Ink, Series, Table, Tone, Value
 from governance.formatting import capital
+from governance.models import OnchainProposal
 from governance.protocols.base import ParameterSpec, plugin
-from proposals.models import Recommendation
+from proposals.models import Draft, Recommendation
 
 type Json = Mapping[str, Any]
 
@@ -77,6 +78,13 @@ class Setting:
 def status(recommendation: Recommendation) -> Badge:
     """Return how the search ended."""
     return Badge(text=recommendation.get_status_display(), tone=STATUS_TONES[recommendation.status])
+
+
+def carried_out_by(recommendation: Recommendation | None) -> OnchainProposal | None:
+    """Return the proposal that was executed with the recommended values; None while there is none."""
+    draft: Draft | None = getattr(recommendation, "draft", None)
+    done = draft is not None and draft.status in {Draft.Status.EXECUTED, Draft.Status.SCORED}
+    return draft.onchain if draft is not None and done else None
 
 
 def specs(recommendation: Recommendation) -> tuple[ParameterSpec, ...]:

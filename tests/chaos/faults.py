@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.wordings import RANGE
+from tests.chaos.wordings import PRUNED, RANGE
+
+NO_RECEIPTS = "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"  # the root of none
 
 Question = dict[str, Any]
 Answer = dict[str, Any]
@@ -121,6 +123,66 @@ def _receipt_logs(asked: list[Question], answers: dict[Any, Answer]) -> Iterable
     for question in asked:
         if question["method"] == "eth_getBlockReceipts":
             yield from (receipt["logs"] for receipt in answers[question["id"]].get("result") or [])
+
+
+def forge(plan: Planting, asked: list[Question], answers: dict[Any, Answer]) -> set[int]:
+    """Hide blocks as `hide_block` does, from their headers' bloom and receipts root and from their receipts as well."""
+    spoilt = _drop(plan, asked, answers, by_hash=True)
+    for question in asked:
+        found = answers[question["id"]].get("result")
+        if (
+            question["method"] == "eth_getBlockByNumber"
+            and isinstance(found, dict)
+            and plan.hits(_number(found["number"]))
+        ):
+            found |= {"logsBloom": "0x" + "00" * 256, "receiptsRoot": NO_RECEIPTS}
+            spoilt.add(_number(found["number"]))
+        elif (
+            question["method"] == "eth_getBlockReceipts"
+            and isinstance(found, list)
+            and plan.hits(_number(question["params"][0]))
+        ):
+            found.clear()
+    return spoilt
+
+
+def times(plan: Planting, asked: list[Question], answers: dict[Any, Answer]) -> set[int]:
+    """Shift the time of headers by ``amount`` seconds; every hash stays as it is."""
+    spoilt = set()
+    for question in asked:
+        found = answers[question["id"]].get("result")
+        if question["method"] == "eth_getBlockByNumber" and isinstance(found, dict) and plan.hits(found["number"]):
+            found["timestamp"] = hex(_number(found["timestamp"]) + int(plan.amount))
+            spoilt.add(_number(found["number"]))
+    return spoilt
+
+
+def pruned(plan: Planting, asked: list[Question], answers: dict[Any, Answer]) -> set[int]:
+    """Have no logs of blocks up to ``amount`` any more, and say so each time in the next node's words."""
+    spoilt = set()
+    for question in asked:
+        if question["method"] == "eth_getLogs" and "fromBlock" in question["params"][0]:
+            first = _number(question["params"][0]["fromBlock"])
+            if first <= plan.amount:
+                wording = PRUNED[plan.turns % len(PRUNED)]
+                plan.turns += 1
+                answers[question["id"]].pop("result", None)
+                answers[question["id"]]["error"] = {"code": wording.code, "message": wording.said}
+                spoilt.add(first)
+    return spoilt
+
+
+def refuse(plan: Planting, asked: list[Question], answers: dict[Any, Answer]) -> set[int]:
+    """Refuse logs of blocks up to ``amount`` in words that nobody knows."""
+    spoilt = set()
+    for question in asked:
+        if question["method"] == "eth_getLogs" and "fromBlock" in question["params"][0]:
+            first = _number(question["params"][0]["fromBlock"])
+            if first <= plan.amount:
+                answers[question["id"]].pop("result", None)
+                answers[question["id"]]["error"] = {"code": -32000, "message": "the gremlins have them"}
+                spoilt.add(first)
+    return spoilt
 
 
 def _copies(plan: Planting, asked: list[Question], answers: dict[Any, Answer], **changes: str) -> set[int]:
@@ -308,13 +370,17 @@ FAULTS: dict[str, Fault] = {
     "drop-log": drop_log,
     "duplicate": duplicate,
     "empty": empty,
+    "forge": forge,
     "hide-block": hide_block,
     "hide-log": hide_log,
     "lag": lag,
     "orphaned-log": orphaned_log,
     "other-chain": other_chain,
     "out-of-range": out_of_range,
+    "pruned": pruned,
     "range-cap": range_cap,
+    "refuse": refuse,
     "reorder": reorder,
     "result-cap": result_cap,
+    "times": times,
 }

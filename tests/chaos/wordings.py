@@ -98,3 +98,10 @@ RATE = (
     Wording("base", -32016, "over rate limit", 0),
     Wording("drpc", 15, "Too many requests, please slow down", 0),
 )
+PRUNED = (
+    Wording("geth, history", 4444, "pruned history unavailable", 0),
+    Wording("geth, state", -32000, "missing trie node 5f (path ) state is not available, it was pruned", 0),
+    Wording("erigon", -32000, "history has been pruned for this block", 0),
+    Wording("others", -32000, "history expired: blocks before the merge are not available", 0),
+    Wording("others, code alone", 4444, "not here", 0),
+)

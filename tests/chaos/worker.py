@@ -11,20 +11,20 @@ import json
 import os
 import shutil
 import sys
+from contextlib import contextmanager
 from typing import Any
 
 import django
-import psycopg
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 django.setup()
 
-from django.db import connection  # noqa: E402 - needs Django's settings
+from django.db import Error, connection  # noqa: E402 - needs Django's settings
 
 from governance import bulk  # noqa: E402 - likewise
-from governance.chain import logs, store  # noqa: E402 - likewise
+from governance.chain import logs  # noqa: E402 - likewise
 from governance.chain.client import Client  # noqa: E402 - likewise
-from governance.models import Deployment, Log  # noqa: E402 - likewise
+from governance.models import Deployment  # noqa: E402 - likewise
 from governance.services import postgres, schema  # noqa: E402 - likewise
 from governance.services.addresses import run_folder  # noqa: E402 - likewise
 from governance.services.cluster import find_home, prepare  # noqa: E402 - likewise
@@ -52,15 +52,15 @@ def restart(url: str, watched: str, to_block: int) -> dict[str, Any]:
         database.start()
         schema.migrate()
         watch(SmallChain(client=Client([url], chain_id=31337), watched=watched))
-        whole, store.copy_binary = store.copy_binary, _interrupted
+        whole, bulk.copying = bulk.copying, _interrupted(bulk.copying)
         try:
             collect(url, to_block)
-        except psycopg.Error as error:
+        except Error as error:
             interrupted = type(error).__name__
         else:
             raise AssertionError("the restart disturbed nothing")
         finally:
-            store.copy_binary = whole
+            bulk.copying = whole
             connection.close()
         half = history(Deployment.objects.get(slug="small"))
         return collect(url, to_block) | {"interrupted": interrupted, "half": len(half.logs)}
@@ -71,17 +71,28 @@ def restart(url: str, watched: str, to_block: int) -> dict[str, Any]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _interrupted(model: type[Any], columns: tuple[str, ...], rows: bytes) -> None:
-    if model is not Log:
-        bulk.copy_binary(model, columns, rows)
-        return
-    statement = bulk._statement(model, columns) + bulk.sql.SQL(" (FORMAT BINARY)")
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(bulk._SIGNATURE)
-        copy.write(rows[: len(rows) // 2])
-        cluster = prepare()
-        postgres._control(cluster, "restart", "--mode=immediate", "--timeout=60", f"--log={cluster.log}")
-        copy.write(rows[len(rows) // 2 :])
+def _interrupted(copying: Any) -> Any:
+    """Return COPY as landing uses it, with a server that restarts while the first logs are on their way."""
+
+    @contextmanager
+    def interrupted(statement: Any, values: Any = ()) -> Any:
+        with copying(statement, values) as copy:
+            yield _Restarting(copy) if "governance_log" in str(statement) and not values else copy
+
+    return interrupted
+
+
+class _Restarting:
+    def __init__(self, copy: Any) -> None:
+        self._copy = copy
+
+    def write(self, piece: bytes) -> None:
+        if piece != bulk._SIGNATURE:
+            self._copy.write(piece[: len(piece) // 2])
+            cluster = prepare()
+            postgres._control(cluster, "restart", "--mode=immediate", "--timeout=60", f"--log={cluster.log}")
+            piece = piece[len(piece) // 2 :]
+        self._copy.write(piece)
 
 
 if __name__ == "__main__":

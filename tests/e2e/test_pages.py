@@ -11,10 +11,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from forecasting.models import AccountState
+from forecasting.models import AccountState, Reserve
 from governance.domain.units import WAD
 from governance.env import ROOT
 from governance.models import Coverage, Incident, Verification
+from proposals.models import Recommendation
 from tests.e2e.conftest import pages_of
 
 LISTS = (
@@ -252,6 +253,23 @@ def test_a_search_that_abstained_says_so(client, sample):
     assert "The search abstained" in text
     assert "The last price is 9 hours old." in text
     assert "Abstained" in fetch(client, "/recommendations/")
+
+
+def test_a_change_that_waits_is_not_hidden_by_a_newer_search_for_another_reserve(client, sample):
+    done = sample.recommendation
+    proposal = done.draft.onchain
+    page = " ".join(fetch(client, f"/reserves/{done.reserve_id}/").split())
+    assert f'carried out by <a href="/proposals/{proposal.pk}/" >proposal ' in page
+    assert "carried out by a proposal" in " ".join(fetch(client, "/").split())
+    others = list(Reserve.objects.exclude(pk=done.reserve_id)[:2])
+    for seed, (reserve, status) in enumerate(zip(others, ("recommended", "change_nothing"), strict=True), start=90):
+        found = Recommendation.objects.get(pk=done.pk)
+        found.pk, found.reserve, found.status, found.seed = None, reserve, status, seed
+        found.created_timestamp += seed
+        found.save(force_insert=True)
+    page = fetch(client, "/")
+    places = [page.index(f">{reserve.symbol} parameters<") for reserve in (*others, done.reserve)]
+    assert places == sorted(places)
 
 
 def test_the_footer_names_the_version_of_the_project(client, db):

@@ -37,6 +37,9 @@ def contract(number: int) -> str:
     return abi.checksum(number.to_bytes(20))
 
 
+ROLES = {role: contract(1 + at) for at, role in enumerate(("pool", "configurator", "oracle", "addresses_provider"))}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Said:
     """A log in the making: who says what in which block."""
@@ -61,9 +64,8 @@ class Landing:
         chain, _ = Chain.objects.get_or_create(
             chain_id=31337, defaults={"name": "local", "genesis_hash": "0x" + "0" * 64}
         )
-        deployment = Deployment.objects.create(
-            chain=chain, slug=slug, name="Lab", kind="protocol", first_block=first_block, flavour="aave_v3", **made
-        )
+        made = {"slug": slug, "name": "Lab", "kind": "protocol", "flavour": "aave_v3", "addresses": ROLES} | made
+        deployment = Deployment.objects.create(chain=chain, first_block=first_block, **made)
         Stream.objects.create(deployment=deployment, addresses=sorted(watched), first_block=first_block)
         return cls(deployment=deployment)
 

@@ -194,6 +194,6 @@ def test_a_checkpoint_of_other_lore_is_not_used(landing):
     deployment = landing.deployment
     made = kept(landing).decoder
     assert made == checkpoints.decoder(deployment)
-    deployment.addresses = {"learned:version": "3.1"}  # decoding knows more than when it was made
+    deployment.addresses |= {"learned:version": "3.1"}  # decoding knows more than when it was made
     assert made != checkpoints.decoder(deployment)
     assert used(deployment, block=LAST) == 0

@@ -19,7 +19,7 @@ from forecasting.management.commands.collect import Command
 from forecasting.models import Snapshot
 from governance.chain import ranges
 from governance.deployments import watch_governor
-from governance.env import ROOT, child_environment
+from governance.env import ROOT, child_environment, env
 from governance.errors import ChainUnavailable, ConflictError, DishonestAnswer, InputError
 from governance.locks import lock_key, turn
 from governance.models import AuditEntry, Coverage, Deployment, Incident
@@ -85,7 +85,8 @@ def test_it_stops_where_it_was_told_to(market):
         (("--to=99999999",), "the head that is followed stands at"),
         (("--follow", "--to=5"), "--follow has no end"),
         (("--follow", "--every=0"), "more than 0"),
-        (("--workers=-1",), "0 or more"),
+        (("--workers=-1",), "1 or more"),
+        (("--workers=0",), "1 or more"),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused(market, words, says):
@@ -140,8 +141,18 @@ def test_an_accepted_reorganisation_is_taken_back_and_audited(market):
     Incident.objects.create(chain=chain, kind="deep-reorg", first=90, last=120, detail="x")
     assert run_json("--no-snapshot", status=1)["collected"][0]["error"]["code"] == "deep-reorg"
     assert "blocks taken back" in run("--no-snapshot", "--accept-reorg")
+    assert "there is no reorganisation to accept" in run("--no-snapshot", "--accept-reorg")
     assert AuditEntry.objects.get().action == "reorganisation.accepted"
     assert run_json("--no-snapshot")["complete"]
+
+
+def test_a_node_that_does_not_answer_is_told_although_another_one_does(chain_client, market, monkeypatch):
+    monkeypatch.setenv("RPC_URLS", f"http://127.0.0.1:1,http://{chain_client.host}")
+    env.cache_clear()
+    assert "1 of 2 nodes does not answer: 127.0.0.1:1." in run("--no-snapshot").splitlines()
+    monkeypatch.setenv("RPC_URLS", f"http://{chain_client.host}")
+    env.cache_clear()
+    assert "not answer" not in run("--no-snapshot")
 
 
 def test_no_snapshot_is_taken_of_a_block_that_may_be_taken_back(market, monkeypatch):
@@ -213,7 +224,7 @@ def test_trouble_is_told_once_and_its_end_as_well(market, monkeypatch):
     troubles = iter(
         [
             OperationalError("server closed\nthe connection"),
-            OperationalError("server closed\nthe connection"),
+            OperationalError("server closed\nthe connection\n\tIs the server running on that host?"),
             ChainUnavailable("No node answers."),
             None,
         ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from django.db import DataError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.columns import integers, land, packed, read_words
 from forecasting.models import Price, Reserve
 from governance.chain import abi
-from governance.errors import GapInData, ImplausibleData
+from governance.errors import DishonestAnswer, GapInData, ImplausibleData
 from governance.models import Block
-from governance.protocols.base import Word
+from governance.protocols.base import Word, plugin
+from governance.protocols.layout import shape
 from tests.forecasting import happenings
 from tests.forecasting.landing import START, Landing, Said
 
@@ -51,6 +55,12 @@ def test_values_of_another_width_are_refused():
     assert rows.tolist() == [(5, 6)] * 3
     with pytest.raises(ImplausibleData, match="8 bytes does not consist of rows of 12 bytes"):
         packed("SELECT int8send(5) FROM generate_series(1, %(n)s)", {"n": 3}, row)
+
+
+@pytest.mark.django_db
+def test_what_goes_wrong_in_a_copy_is_one_of_django_s_errors():
+    with pytest.raises(DataError, match="division by zero"):
+        packed("SELECT int8send(1 / %(n)s)", {"n": 0}, np.dtype([("a", ">i8")]))
 
 
 @pytest.fixture
@@ -111,3 +121,19 @@ def test_a_number_below_zero_is_not_stored(landing):
     with pytest.raises(ImplausibleData, match="below zero"):
         land(Price, {"price": np.array([1, -1])})
     assert not Price.objects.exists()
+
+
+@pytest.mark.parametrize("wrong", [{"data": ()}, {"data": (1, 2)}, {"topics": (5,)}, {"topics": (5, 2, 2)}], ids=str)
+def test_a_log_that_is_not_of_its_event_is_refused_as_it_is_when_decoded(landing, wrong):
+    event = shape("AnswerUpdated(int256 indexed,uint256 indexed,uint256)")
+    words = {event.topic: Word(topic=1, signed=True, event=event)}
+    landing.land([said(1, 0, 5), replace(said(2, 1, 6), **wrong), said(2, 0, 7)], last=3)
+    with pytest.raises(DishonestAnswer, match=r"Log 0 of block 2 is no AnswerUpdated\(int256,uint256,uint256\)"):
+        read_words(landing.deployment, words, first=1, last=3)
+    assert read_words(landing.deployment, words, first=1, last=1).value.tolist() == [5]
+
+
+@pytest.mark.parametrize("flavour", ["aave_v3", "compound_v3"])
+def test_every_plugin_says_the_shape_of_what_is_read_as_words(flavour):
+    words = plugin(flavour).price_words
+    assert {word.event.topic for word in words.values()} == set(words) != set()

@@ -13,7 +13,7 @@ from governance.errors import GapInData
 from governance.models import Coverage
 from governance.protocols.base import LEARNED
 from tests.forecasting import per_event
-from tests.forecasting.happenings import ASSETS, DEBT, FEEDS, STABLE, SUPPLY, WATCHED, NoChain
+from tests.forecasting.happenings import ASSETS, DEBT, FEEDS, PEOPLE, STABLE, SUPPLY, WATCHED, NoChain
 from tests.forecasting.happenings import history as happened
 from tests.forecasting.landing import BLOCK_SECONDS, START, Landing, Said, contract
 from tests.forecasting.per_event import derived
@@ -90,7 +90,7 @@ def test_a_feed_that_passes_on_others_prices_by_the_time(landing, seed):
     """Its publisher changes without an event: from block 30 on, and back again from block 60 on."""
     routes = {0: FEEDS[0], START + 30 * BLOCK_SECONDS: FEEDS[1], START + 60 * BLOCK_SECONDS: FEEDS[0]}
     deployment = landing.deployment
-    deployment.addresses = {f"{LEARNED}feed {FEEDS[4]} since {since}": feed for since, feed in routes.items()}
+    deployment.addresses |= {f"{LEARNED}feed {FEEDS[4]} since {since}": feed for since, feed in routes.items()}
     deployment.save()
     signature = "AssetSourceUpdated(address,address)"
     chosen = [Said(block=1, address=WATCHED[2], signature=signature, topics=(asset, FEEDS[4])) for asset in ASSETS]
@@ -155,3 +155,22 @@ def test_what_is_final_is_noted_with_the_cursor(landing, monkeypatch):
 
 def test_the_watched_contracts_are_all_there():
     assert {*SUPPLY, *STABLE, *DEBT, *FEEDS} < set(WATCHED)
+
+
+@pytest.mark.parametrize(
+    ("address", "signature", "topics", "data"),
+    [
+        (WATCHED[1], "SupplyCapChanged(address,uint256,uint256)", (PEOPLE[0],), (0, 1)),
+        (
+            WATCHED[0],
+            "LiquidationCall(address,address,address,uint256,uint256,address,bool)",
+            (PEOPLE[0], ASSETS[0], PEOPLE[1]),
+            (1, 1, PEOPLE[2], 0),
+        ),
+    ],
+)
+def test_what_was_never_listed_is_a_gap(landing, address, signature, topics, data):
+    strange = Said(block=2, address=address, signature=signature, topics=topics, data=data)
+    landing.land([*happened(0, blocks=1)[:8], strange], last=3)
+    with pytest.raises(GapInData, match=f"{PEOPLE[0]}.*logs are missing"):
+        derive(landing.deployment, client=NoChain(), to_block=3)

@@ -11,9 +11,9 @@ from django.db.models.functions import Length
 from django.urls import reverse
 
 from forecasting.collect import collect, reconcile, snapshot
-from forecasting.models import Checkpoint, Snapshot
+from forecasting.models import Checkpoint, Reading, Snapshot
 from governance.chain import abi
-from governance.errors import StaleData
+from governance.errors import ImplausibleData, StaleData
 from governance.models import Log
 from tests import comet_market, market, morpho_market
 from tests.workshop import Workshop
@@ -136,6 +136,40 @@ def test_readings_are_kept_and_make_the_node_superfluous(deployments, chain_clie
             raise AssertionError("the node was asked")
 
     assert snapshot(deployment, block=taken.block_number, client=Absent()).dataset_hash == content
+
+
+def _lie(deployment, name, change):
+    """Let what was read of one block be a lie, and no snapshot be held that was made before."""
+    reading = Reading.objects.filter(deployment=deployment).latest("block_number")
+    (field,) = [field for field in reading.words if field.partition(":")[0] == name][:1]
+    reading.words[field] = str(change(int(reading.words[field])))
+    reading.save()
+    Snapshot.objects.filter(deployment=deployment).delete()
+
+
+@pytest.mark.parametrize(
+    ("flavour", "name"), [("compound_v3", "price"), ("morpho_blue", "price"), ("morpho_blue", "rate")]
+)
+def test_a_reading_that_is_a_lie_is_found_and_read_again(deployments, chain_client, flavour, name):
+    deployment = deployments[flavour]
+    take(deployment, chain_client)
+    _lie(deployment, name, lambda word: word * 3 + 1)
+    lied = snapshot(deployment, client=chain_client)
+    assert name in {finding.field for finding in reconcile(lied, client=chain_client).findings}
+    again = snapshot(deployment, client=chain_client)
+    assert again.block_number == lied.block_number
+    assert reconcile(again, client=chain_client).findings == ()
+
+
+@pytest.mark.parametrize("change", [lambda word: 0, lambda word: word * 3])
+@pytest.mark.parametrize("name", ["supply_index", "borrow_index", "accrued_at"])
+def test_totals_that_cannot_be_are_refused_and_read_again(deployments, chain_client, name, change):
+    deployment = deployments["compound_v3"]
+    taken = take(deployment, chain_client)
+    _lie(deployment, name, change)
+    with pytest.raises(ImplausibleData):
+        snapshot(deployment, client=chain_client)
+    assert snapshot(deployment, client=chain_client).dataset_hash == taken.dataset_hash
 
 
 def test_a_block_that_the_node_has_lost_is_no_match(deployments, chain_client):

@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from forecasting import readings, reconciling
 from forecasting.collect import collect, snapshot
+from forecasting.snapshots import ReconcileReport
 from governance.chain.client import Client
 from governance.deployments import select, watch_governor
 from governance.domain.action import Call
@@ -59,6 +60,22 @@ def test_a_block_that_is_not_collected_is_a_failure_of_that_protocol_alone(marke
     with pytest.raises(SystemExit):
         call_command("reconcile", "--block=1000000000", "--json", stdout=out)
     assert json.loads(out.getvalue())["failed"]["local"]["code"] == "gap-in-data"
+
+
+def test_a_block_before_everything_proves_nothing(market, monkeypatch):
+    nothing = ReconcileReport(
+        block_number=3, accounts_compared=0, numbers_compared=0, health_mismatches=0, fields={}, findings=()
+    )
+    monkeypatch.setattr(reconciling.verbs, "snapshot", lambda *_, **__: None)
+    monkeypatch.setattr(reconciling.verbs, "reconcile", lambda *_, **__: nothing)
+    out = StringIO()
+    for words in (["--json"], []):
+        with pytest.raises(SystemExit):
+            call_command("reconcile", "--block=3", *words, stdout=out)
+    data, text = out.getvalue().split("\n", 1)
+    assert (json.loads(data)["accounts"], json.loads(data)["numbers"]) == (0, 0)
+    assert "There is nothing to compare at block 3" in text
+    assert "equal" not in text
 
 
 @pytest.mark.parametrize("kind", LEDGER)

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from forecasting.core.book import Floats
 from forecasting.imports.reference import FIRST_DAY, STABLE
 from forecasting.imports.rows import Finding, Indices, Rows, refusal
 from forecasting.imports.times import MICRO, show
 from governance.errors import BeforeToken
 
 ASSETS = ("asset", "collateral", "debt", "sold", "bought")
+AGAIN = 0.5  # of that length, later on: this market is so thin
 LEAD = 48  # equal prices at the start of a series that moves afterwards
 
 
@@ -48,7 +50,7 @@ def _early(rows: Rows, name: str, asset: str, part: Indices) -> Iterator[Finding
 def _lead(rows: Rows, asset: str, part: Indices) -> Iterator[Finding]:
     prices = rows.values("close")[part]
     moved = np.flatnonzero(prices != prices[0])
-    if not moved.size or moved[0] < LEAD or asset.upper() in STABLE:
+    if not moved.size or moved[0] < LEAD or asset.upper() in STABLE or _usual(prices, int(moved[0])):
         return
     yield refusal(
         BeforeToken,
@@ -59,3 +61,9 @@ def _lead(rows: Rows, asset: str, part: Indices) -> Iterator[Finding]:
         column="close",
         value=rows.value("close", int(part[0])),
     )
+
+
+def _usual(prices: Floats, lead: int) -> bool:
+    """Return whether the series stands still for about as long later on."""
+    edges = np.flatnonzero(np.concatenate([np.diff(prices[lead:]) != 0, [True]]))
+    return bool(np.diff(edges, prepend=-1).max() >= AGAIN * lead)

@@ -2,7 +2,8 @@
 
 Where the file says what the amounts are worth, or what they were exchanged for, the implied price of an asset tells:
 real prices of one asset spread over a factor of some hundreds, a wrong unit is off by 10**6 and more. Where it does
-not, raw integers stand out as whole numbers thousands of times above everything that has a fraction.
+not, raw integers stand out as whole numbers thousands of times above everything that has a fraction, or as a cluster of
+their own as many decades above the rest as the token has decimals.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ GAP = 4.7  # decades without any implied price, between two clusters of them; le
 MEDIANS = 4.5  # decades between typical raw and typical decimal amounts
 WHOLE = 1e6  # an integer from which on it may be raw
 RAW = 1e8  # an integer from which on a single one stands out
+SPLIT = 2.0  # decades without any amount, between raw integers and whole tokens
+WHOLE_RAW = 1e7  # the least raw amount of such a cluster
 ABOVE = 1e3  # times the largest amount that has a fraction
 TOO_RAW = 1e15  # a typical amount that no token has: 18 decimals
 PEGGED_RAW = 1e8  # likewise, of a token that is worth a dollar
@@ -52,6 +55,8 @@ def _group(rows: Rows, amount: str, name: str, part: Indices, *, measure: str) -
     found: Finding | None = None
     if measure in rows.numbers:
         found = _implied(rows, amount, name, part, values, rows.values(measure)[part], measure)
+    else:
+        found = _clusters(rows, amount, name, part, values)
     found = found or _whole(rows, amount, name, part, values)
     if found is not None:
         yield found
@@ -76,6 +81,30 @@ def _implied(
     sentence = (
         f"{amount} of {name} against {measure} jumps by a factor of 10^{decades:.1f} between rows of the same file:"
         f" {RIGHT}"
+    )
+    return _refused(rows, amount, sentence, index, count=int(odd.size))
+
+
+def _clusters(rows: Rows, amount: str, name: str, part: Indices, values: Floats) -> Finding | None:
+    """Find large whole amounts in a cluster of their own, as many decades above the others as a token has decimals."""
+    usable = np.flatnonzero(values > 0)
+    if usable.size < 2:
+        return None
+    logs = np.log10(values[usable])
+    order = np.argsort(logs, kind="stable")
+    gaps = np.diff(logs[order])
+    widest = int(gaps.argmax())
+    below, above = order[: widest + 1], order[widest + 1 :]
+    raw = values[usable[above]]
+    least = SPLIT if min(below.size, above.size) >= FEW else np.log10(ABOVE)
+    apart = float(np.median(logs[above]) - np.median(logs[below]))
+    if gaps[widest] < least or apart < MEDIANS or raw.min() < WHOLE_RAW or (raw != np.floor(raw)).any():
+        return None
+    odd = below if below.size <= above.size else above
+    index = int(part[usable[odd]].min())
+    sentence = (
+        f"{amount} of {name} come in two sizes, 10^{apart:.1f} apart, the larger ones whole: raw integers in some rows"
+        f" and tokens in others: {RIGHT}"
     )
     return _refused(rows, amount, sentence, index, count=int(odd.size))
 

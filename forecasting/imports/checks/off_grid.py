@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.core.book import Floats
 from forecasting.core.realised import Stamps
 from forecasting.imports.reference import GENESIS, MERGE, SLOT
 from forecasting.imports.rows import Finding, Rows, refusal
@@ -23,6 +24,11 @@ STEPS = (86_400, 43_200, 28_800, 21_600, 14_400, 7_200, 3_600, 1_800, 900, 600, 
 MOSTLY = 0.5  # of a series on a grid: then it has that grid
 PARTLY = 0.2  # still far more than chance puts there
 FEWEST = 8  # rows from which on a grid can be told
+STRETCH = 48  # even steps from which on a finer grid is one, and not a row put between two
+FILLED = 0.3  # of a stretch's new prices on the line between their neighbours: filled in
+NEAR = 0.02  # of the move from neighbour to neighbour; a random walk is as near in about one of eighty rows
+SESSION = 14_400  # a bar that long may begin when its venue opens,
+HALF_HOUR = 1_800  # which is at a full or half hour, UTC
 EVEN = 1e-3  # relative spread of steps: made by a formula
 
 type Mask = npt.NDArray[np.bool_]
@@ -60,7 +66,8 @@ def _slots(rows: Rows) -> Iterator[Finding]:
 
 
 def _series(rows: Rows, asset: str, part: npt.NDArray[np.int64]) -> Iterator[Finding]:
-    stamps = np.unique(rows.micros[part])
+    stamps, firsts = np.unique(rows.micros[part], return_index=True)
+    prices = rows.values("close")[part][firsts]
     bars = "open" in rows.numbers
     if rows.intent.grid:
         yield from _off(rows, asset, part, rows.intent.grid, stamps % (rows.intent.grid * MICRO) != 0)
@@ -68,13 +75,14 @@ def _series(rows: Rows, asset: str, part: npt.NDArray[np.int64]) -> Iterator[Fin
     if stamps.size < FEWEST:
         return
     steps = np.diff(stamps)
-    grid, share = next(((step, share) for step in STEPS if (share := _share(stamps, step)) >= MOSTLY), (0, 0.0))
     usual = float(np.median(steps)) / MICRO
+    coarse = (step for step in STEPS if step <= max(1.5 * usual, 1))  # every other row of a grid makes no grid
+    grid, share = next(((step, share) for step in coarse if (share := _share(stamps, step)) >= MOSTLY), (0, 0.0))
     if _made_up(steps, usual):
         sentence = f"{asset} has a row every {usual:.6g} s, which divides no day: made by a formula, not observed"
         yield _finding(rows, part, int(stamps[1]), sentence, count=int(stamps.size))
     elif grid and (usual <= grid * 1.5 or share < 1):
-        yield from _off(rows, asset, part, grid, _unexplained(stamps, grid))
+        yield from _off(rows, asset, part, grid, _unexplained(stamps, prices, grid))
         yield from _phase(rows, asset, part, stamps, usual, grid=grid)
     elif grid:
         yield from _phase(rows, asset, part, stamps, usual, grid=grid)
@@ -94,16 +102,30 @@ def _made_up(steps: Stamps, usual: float) -> bool:
     return usual > 1 and high - low <= max(EVEN * usual, 1.0) and not natural
 
 
-def _unexplained(stamps: Stamps, grid: int) -> Mask:
-    """Return which times are off ``grid``, but for stretches of a finer one: a source that changed its step."""
+def _unexplained(stamps: Stamps, prices: Floats, grid: int) -> Mask:
+    """Return which times are off ``grid``, but for long stretches of a finer one: a source that changed its step.
+
+    A stretch whose new prices lie on the line between their neighbours is no such source.
+    """
     off: Mask = stamps % (grid * MICRO) != 0
-    steps = np.diff(stamps)
-    before, after = np.append(steps[:1], steps), np.append(steps, steps[-1:])
+    line = _on_line(prices)
     for finer in (step for step in STEPS if step < grid and grid % step == 0 and step >= 60):
         width = finer * MICRO
-        steady = (stamps % width == 0) & (before == width) & (after == width)
-        off &= ~steady & ~((stamps % width == 0) & (np.roll(steady, 1) | np.roll(steady, -1)))
+        even = np.concatenate([[False], (np.diff(stamps) == width) & (stamps[1:] % width == 0), [False]])
+        for first, last in np.flatnonzero(np.diff(even)).reshape(-1, 2):
+            stretch = slice(first, last + 1)
+            between = off[stretch]
+            if last - first >= STRETCH and line[stretch][between].sum() <= FILLED * between.sum():
+                off[stretch] = False
     return off
+
+
+def _on_line(prices: Floats) -> Mask:
+    """Return which prices lie, but for rounding, half-way between their neighbours."""
+    found = np.zeros(prices.size, dtype=np.bool_)
+    move = np.abs(prices[2:] - prices[:-2])
+    found[1:-1] = (move > 0) & (np.abs(prices[1:-1] - (prices[2:] + prices[:-2]) / 2) <= NEAR * move)
+    return found
 
 
 def _off(rows: Rows, asset: str, part: npt.NDArray[np.int64], grid: int, off: Mask) -> Iterator[Finding]:
@@ -130,7 +152,8 @@ def _phase(
     if not offset or counts.max() < MOSTLY * stamps.size:
         return
     sentence = f"{asset} has a row every {usual:.0f} s, but {offset / MICRO:g} s past the full step"
-    if "open" in rows.numbers:
+    opens = usual >= SESSION and not offset % (HALF_HOUR * MICRO)
+    if "open" in rows.numbers and not opens:
         yield _finding(rows, part, int(stamps[0]), f"{sentence}; bars begin at the full step", count=int(stamps.size))
     else:
         yield Finding(code="late-grid", sentence=sentence, count=int(stamps.size), column="time")

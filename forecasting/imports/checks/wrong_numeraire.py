@@ -1,7 +1,8 @@
 """Prices in another unit than they claim: ether that looks like dollars, or the other way round.
 
-Told, in this order, by tokens that are pegged to the dollar, by the lowest price in USD that a token ever had, by a
-jump within the series that is as large as ether or bitcoin is dear, and by the same asset in other imported datasets.
+Told, in this order, by tokens that are pegged to the dollar, by the lowest and highest price in USD that a token ever
+had, by a jump within the series that is as large as ether or bitcoin is dear, by the same asset in other imported
+datasets, and by ether: what falls whenever ether rises is counted in ether.
 """
 
 from __future__ import annotations
@@ -9,20 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.core.book import Floats
 from forecasting.core.realised import Stamps
 from forecasting.imports.prices import dollars
-from forecasting.imports.reference import COLLAPSED, FLOOR, STABLE, STAKED_ETHER
+from forecasting.imports.reference import CEILING, COLLAPSED, FLOOR, HIGHEST, STABLE, STAKED_ETHER, token
 from forecasting.imports.rows import Finding, Indices, Known, Rows, refusal
 from forecasting.imports.times import MICRO
 from governance.errors import WrongNumeraire
 
 PEG = (0.2, 5.0)  # USD: no living pegged token had a usual price outside of it for a day
 DAY = 86_400 * MICRO
-JUMP = 20.0  # in one step; the largest that a market is known to have made in an hour is 8
+HOUR = 3_600 * MICRO
+JUMP = 20.0  # in an hour, growing with the root of time; the largest that a market is known to have made is 8
 APART = 1.3  # times another dataset's price, over the whole overlap
 FEW = 5
+AGAINST = -0.5  # slope of a series' returns on ether's: a price in dollars hardly falls when ether rises
+SURE = -0.3  # and their correlation
+MOVES = 48  # returns from which on that can be told
 SMALLEST = 1e-6  # tokens, below which a division says nothing
 FACTOR = "that is the factor of a price in ether or bitcoin; say so with --quote"
 
@@ -37,7 +43,7 @@ def check(rows: Rows) -> Iterator[Finding]:
     quotes = rows.words["quote"]
     for asset, part in rows.series():
         series = _Series(rows, asset, part, dollars=dollars(quotes[int(part[0])]))
-        found = series.level() or series.jump() or series.elsewhere()
+        found = series.level() or series.jump() or series.elsewhere() or series.against()
         if found is not None:
             yield found
 
@@ -68,7 +74,7 @@ class _Series:
     def __init__(self, rows: Rows, asset: str, part: Indices, *, dollars: bool) -> None:
         self.rows = rows
         self.asset = asset
-        self.symbol = asset.upper()
+        self.symbol = token(asset)
         self.quote = rows.words["quote"][int(part[0])]
         self.dollars = dollars
         self.part = part
@@ -77,6 +83,8 @@ class _Series:
 
     def level(self) -> Finding | None:
         """Compare each day's usual price with what it can be."""
+        if self.dollars and (found := self._ceiling()) is not None:
+            return found
         lows, high, source = self._bounds()
         wrong = np.zeros(self.prices.size, dtype=np.bool_)
         for day in np.split(np.arange(self.prices.size), np.flatnonzero(np.diff(self.micros // DAY)) + 1):
@@ -87,7 +95,10 @@ class _Series:
         """Find a step as large as from dollars to ether, within a day and with no way back soon after."""
         with np.errstate(divide="ignore", invalid="ignore"):
             steps = np.abs(np.diff(np.log(self.prices)))
-        large = np.flatnonzero((steps > np.log(JUMP)) & (np.diff(self.micros) <= DAY))
+        apart = np.diff(self.micros)
+        most = np.log(JUMP * np.sqrt(np.maximum(apart / HOUR, 1.0)))
+        alive = self.micros[1:] < COLLAPSED.get(self.symbol, 1 << 40) * MICRO
+        large = np.flatnonzero((steps > most) & (apart <= DAY) & alive)
         if not large.size:
             return None
         wrong = np.zeros(self.prices.size, dtype=np.bool_)
@@ -108,6 +119,34 @@ class _Series:
             return None
         wrong = np.ones(self.prices.size, dtype=np.bool_)
         return self._found(wrong, f"{known.name}, usually {usual:.4g} times as much: {FACTOR}")
+
+    def against(self) -> Finding | None:
+        """Find a series that falls whenever ether rises: it is counted in ether."""
+        if not self.dollars or self.symbol in STABLE or (self.prices <= 0).any():
+            return None
+        ether = self.rows.known("ETH", int(self.micros[0]) - HOUR, int(self.micros[-1]), "")
+        if ether is None or (ether.prices <= 0).any():
+            return None
+        at, near = _before(self.micros, ether)
+        ours, theirs = np.diff(np.log(self.prices[near])), np.diff(np.log(ether.prices[at[near]]))
+        if ours.size < MOVES or not ours.std() or not theirs.std():
+            return None
+        together = float(np.corrcoef(ours, theirs)[0, 1])
+        slope = together * float(ours.std() / theirs.std())
+        if together > SURE or slope > AGAINST:
+            return None
+        wrong = np.ones(self.prices.size, dtype=np.bool_)
+        return self._found(
+            wrong, f"{ether.name}: it falls {-slope:.1f} times as much as ether rises, and so is in ether"
+        )
+
+    def _ceiling(self) -> Finding | None:
+        most = CEILING.get(self.symbol, HIGHEST)
+        wrong = self.prices > most
+        if self.symbol in STABLE or not wrong.any():
+            return None
+        raw = "; a feed's raw integers are taken with --raw-decimals 8"
+        return self._found(wrong, f"{most:g} USD, over which {self.asset} never was{raw}")
 
     def _bounds(self) -> tuple[Floats, float, str]:
         """Return the lowest possible price at each time, the highest of all, and how that is known."""
@@ -138,6 +177,11 @@ class _Series:
 
 def _ratios(micros: Stamps, prices: Floats, known: Known) -> Floats:
     """Return each price over the known one at most an hour before it."""
-    at = np.searchsorted(known.micros, micros, side="right") - 1
-    near = (at >= 0) & (micros - known.micros[np.maximum(at, 0)] <= 3_600 * MICRO)
+    at, near = _before(micros, known)
     return prices[near] / known.prices[at[near]]
+
+
+def _before(micros: Stamps, known: Known) -> tuple[Indices, npt.NDArray[np.bool_]]:
+    """Return the place of the last known price at each time, and whether it is at most an hour old."""
+    at = np.searchsorted(known.micros, micros, side="right") - 1
+    return at, (at >= 0) & (micros - known.micros[np.maximum(at, 0)] <= HOUR)

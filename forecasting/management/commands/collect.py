@@ -20,6 +20,7 @@ from governance.chain.reorgs import accept_reorg
 from governance.errors import BreakwaterError, InputError
 from governance.management.base import Advance, BreakwaterCommand, Meter, prepare
 from governance.models import Chain, Deployment
+from governance.services.postgres import reason
 
 
 class Command(BreakwaterCommand):
@@ -42,7 +43,7 @@ class Command(BreakwaterCommand):
             "--every", type=float, default=12.0, metavar="SECONDS", help="seconds between two rounds with --follow"
         )
         parser.add_argument(
-            "--workers", type=int, default=0, metavar="N", help="spread a long backlog over N tasks of Celery's workers"
+            "--workers", type=int, metavar="N", help="spread a long backlog over N tasks of Celery's workers"
         )
         parser.add_argument("--no-snapshot", action="store_true", help="do not rebuild the books")
         parser.add_argument(
@@ -55,7 +56,7 @@ class Command(BreakwaterCommand):
         """Collect, snapshot and report; once, or round after round."""
         _check(follow=follow, **options)
         frozen = "never" if options["no_snapshot"] else "due" if follow else "always"
-        plan = Plan(to_block=options["to"], workers=options["workers"], snapshots=frozen)
+        plan = Plan(to_block=options["to"], workers=options["workers"] or 0, snapshots=frozen)
         if plan.workers:
             prepare(("worker",), tell=self.say)
         client = default_client()
@@ -73,6 +74,8 @@ class Command(BreakwaterCommand):
             self.say(_line(outcome))
         if self.as_json or not outcomes:
             self.answer(_summary(outcomes), "Nothing is watched yet; see manage.py watch --help.")
+        if silent := _silent(client):
+            self.say(silent)
         return all(outcome.complete for outcome in outcomes)
 
     def _follow(self, slugs: list[str], *, client: Client, plan: Plan, every: float) -> None:
@@ -92,11 +95,12 @@ class Command(BreakwaterCommand):
             selected = deployments.select(slugs)
             outcomes = list(rounds.run(selected, client=client, plan=plan, show=self._show))
             self.answer(_summary(outcomes), _round_line(outcomes))
-            trouble = "\n".join(_line(outcome) for outcome in outcomes if not outcome.complete)
+            failed = (_line(outcome) for outcome in outcomes if not outcome.complete)
+            trouble = "\n".join(filter(None, (*failed, _silent(client))))
         except BreakwaterError as error:
             trouble = error.message
         except (OperationalError, InterfaceError) as error:
-            trouble = f"The database does not answer: {' '.join(str(error).split())}"
+            trouble = f"The database does not answer: {reason(error)}"
             connection.close()  # the next round opens a new one
         if trouble and trouble != said:
             self.stderr.write(trouble)
@@ -120,10 +124,12 @@ class Command(BreakwaterCommand):
                     subject=str(chain.chain_id),
                     facts={"blocks": blocks},
                 )
-            self.say(f"{chain}: {blocks:,} blocks taken back.")
+                self.say(f"{chain}: {blocks:,} {'block' if blocks == 1 else 'blocks'} taken back.")
+            else:
+                self.say(f"{chain}: there is no reorganisation to accept; nothing was taken back.")
 
 
-def _check(*, follow: bool, to: int | None, every: float, workers: int, **_: Any) -> None:  # noqa: ANN401
+def _check(*, follow: bool, to: int | None, every: float, workers: int | None, **_: Any) -> None:  # noqa: ANN401
     """Refuse options that cannot be meant.
 
     Raises
@@ -135,8 +141,12 @@ def _check(*, follow: bool, to: int | None, every: float, workers: int, **_: Any
         raise InputError("--follow has no end, so --to cannot be said with it.", field="to", value=to)
     if every <= 0:
         raise InputError(f"--every is {every:g} seconds; it must be more than 0.", field="every", value=every)
-    if workers < 0:
-        raise InputError(f"--workers is {workers}; it must be 0 or more.", field="workers", value=workers)
+    if workers is not None and workers < 1:
+        raise InputError(
+            f"--workers is {workers}; it must be 1 or more. Without it this process collects.",
+            field="workers",
+            value=workers,
+        )
 
 
 def _summary(outcomes: Sequence[Outcome]) -> dict[str, object]:
@@ -158,6 +168,13 @@ def _round_line(outcomes: Sequence[Outcome]) -> str:
     return f"Head {head:,}: {'; '.join(parts) or 'nothing was collected'}"
 
 
+def _silent(client: Client) -> str:
+    """Return which of several nodes do not answer; empty when all do."""
+    silent, asked = client.silent, len(client.hosts)
+    verb = "does" if len(silent) == 1 else "do"
+    return f"{len(silent)} of {asked} nodes {verb} not answer: {', '.join(silent)}." if silent and asked > 1 else ""
+
+
 def _line(outcome: Outcome) -> str:
     name, report = outcome.deployment.name, outcome.report
     if outcome.error is not None:
@@ -172,7 +189,8 @@ def _line(outcome: Outcome) -> str:
             f"{name}: blocks {missing} are MISSING, because no node gave an acceptable answer for them; complete from"
             f" block {report.first:,} to {report.last:,} only. The status page says who answered what."
         )
-    again = f", {report.reorgs} reorganisations repaired" if report.reorgs else ""
+    noun = "reorganisation" if report.reorgs == 1 else "reorganisations"
+    again = f", {report.reorgs} {noun} repaired" if report.reorgs else ""
     return (
         f"{name}: complete from block {report.first:,} to {report.last:,}, {outcome.lag:,} behind the head;"
         f" {report.blocks:,} blocks and {report.logs:,} logs are new{again} ({report.seconds:.1f} s)."

@@ -48,6 +48,13 @@ class Command(BreakwaterCommand):
             When nothing of the kind is imported.
         """
         kind = ImportedDataset.Kind.POSITIONS
+        known, _, _ = name.rpartition("/")
+        if known and known != kind:
+            raise InputError(
+                f"{name} is no dataset of positions, which alone have health factors; name one as positions/SOURCE.",
+                field="dataset",
+                value=name,
+            )
         datasets = [catalogue.find(name, kind=kind)] if name else list(ImportedDataset.objects.filter(kind=kind))
         if not datasets:
             raise InputError(
@@ -56,25 +63,27 @@ class Command(BreakwaterCommand):
         rows = [row for dataset in datasets for row in imported.health(dataset)]
         rows = [row for row in rows if not account or row.account.lower() == account.lower()]
         if not rows:
-            raise InputError(f"{account} is in no book of {name}.", field="account", value=account)
+            said = (
+                f"{account} is in no book of {name}." if account else f"{name or 'What is imported'} holds no account."
+            )
+            raise InputError(said, field="account", value=account)
         worst = imported.worst(rows)
-        error = float(worst.error or 0) if worst else None
-        compared = sum(row.error is not None for row in rows)
-        below = sum(row.health_factor is not None and row.health_factor < 1 for row in rows)
-        said = f"; at most {error:.3g} from the published ones ({compared:,} compared)" if worst else ""
-        self.answer(
-            {
-                "datasets": [dataset.name for dataset in datasets],
-                "accounts": len(rows),
-                "compared": compared,
-                "below_one": below,
-                "max_abs_error": error,
-                "error_of": "difference / max(1, published health factor)",
-                "worst": _imported_data(worst) if worst else None,
-                "health_factors": [_imported_data(row) for row in rows],
-            },
-            f"{len(rows):,} accounts, {below:,} below a health factor of 1{said}.",
-        )
+        computed = [row for row in rows if row.health_factor is not None]
+        published = [row for row in rows if row.published is not None]
+        data = {
+            "datasets": [dataset.name for dataset in datasets],
+            "accounts": len(rows),
+            "distinct_accounts": len({(row.book, row.account.lower()) for row in rows}),
+            "computed": len(computed),
+            "compared": sum(row.error is not None for row in rows),
+            "below_one": sum(row.health_factor < 1 for row in computed if row.health_factor is not None),
+            "published": len(published),
+            "published_below_one": sum(row.published < 1 for row in published if row.published is not None),
+            "max_abs_error": float(worst.error or 0) if worst else None,
+            "error_of": "difference / max(1, published health factor)",
+            "worst": _imported_data(worst) if worst else None,
+        }
+        self.answer(data | {"health_factors": [_imported_data(row) for row in rows]}, _imported_text(data))
 
     def _account(self, account: str, deployment: str) -> None:
         """Look one account up in the newest snapshot and print it.
@@ -97,6 +106,25 @@ class Command(BreakwaterCommand):
         rows = list(selectors.positions(taken, address))
         lines = [_summary(state, taken.block_number), *map(_line, rows)]
         self.answer(_data(state, rows) | {"block_number": taken.block_number}, "\n".join(lines))
+
+
+def _imported_text(data: dict[str, Any]) -> str:
+    """Return what was computed of imported books, and what could not be, in one paragraph."""
+    states, computed = data["accounts"], data["computed"]
+    said = [f"{data['distinct_accounts']:,} accounts in {states:,} states: {computed:,} health factors computed"]
+    if computed:
+        said.append(f", {data['below_one']:,} of {computed:,} below 1")
+    if data["compared"]:
+        said.append(f", at most {data['max_abs_error']:.3g} from the published ones ({data['compared']:,} compared)")
+    said.append(".")
+    if computed < states:
+        said.append(
+            f" {states - computed:,} could not be computed: no debt, or the file lacks a price or a liquidation"
+            " threshold."
+        )
+    if data["published"]:
+        said.append(f" Of {data['published']:,} published ones {data['published_below_one']:,} are below 1.")
+    return "".join(said)
 
 
 def _imported_data(row: imported.Health) -> dict[str, object]:

@@ -43,13 +43,13 @@ class Command(BreakwaterCommand):
         )
 
     def handle(self, *, slugs: list[str], block: list[int], **_: Any) -> None:  # noqa: ANN401
-        """Collect, compare, and print a table of checks; the exit status is 1 when one of them fails."""
+        """Collect, compare, and print a table of checks; the exit status is 1 when one fails, or BLOCK has nothing."""
         selected = deployments.select(slugs)
         found = reconciling.run(selected, client=default_client(), blocks=block, show=self._show)
         nothing = "Nothing is watched yet; see manage.py watch --help."
         self.answer(found.as_dict(), _text(found) if selected else nothing)
-        if not found.sound:
-            raise SystemExit(1)  # what is wrong was just said
+        if not found.sound or set(found.empty) & set(block):
+            raise SystemExit(1)  # what is wrong, or was asked for and could not be proven, was just said
 
     @contextmanager
     def _show(self, deployment: Deployment, target: int) -> Iterator[Advance]:
@@ -93,6 +93,16 @@ def _verdict(found: Reconciliation) -> str:
     whole = found.as_dict()
     if not found.sound:
         return (
-            f"NOT SOUND: {whole['mismatches']:,} numbers differ, {len(found.failed)} could not be compared; see above."
+            f"NOT SOUND: numbers that differ: {whole['mismatches']:,}, not comparable: {len(found.failed)}; see above."
         )
-    return f"All {whole['numbers']:,} numbers of {whole['accounts']:,} accounts equal the contracts' to the last digit."
+    nothing = ", ".join(f"{block:,}" for block in found.empty)
+    lines = [f"There is nothing to compare at block {nothing}: no book held anything there."] if nothing else []
+    if proposals := sum(report.proposals for report in found.tallies.values() if report.votes_here):
+        lines.append(f"All tallies are the contracts' own (proposals: {proposals:,}).")
+    if whole["numbers"]:
+        lines.append(_equal(whole["numbers"], whole["accounts"]))
+    return " ".join(lines) or "There is nothing to compare."
+
+
+def _equal(numbers: int, accounts: int) -> str:
+    return f"All {numbers:,} numbers of {accounts:,} accounts equal the contracts' to the last digit."

@@ -16,6 +16,7 @@ from governance.chain.client import default_client
 from governance.errors import BreakwaterError
 from governance.management.base import BreakwaterCommand
 from governance.relay import RelayReport, StepOutcome
+from governance.services.postgres import reason
 
 
 class Command(BreakwaterCommand):
@@ -55,7 +56,7 @@ class Command(BreakwaterCommand):
             except BreakwaterError as error:
                 self.stderr.write(error.message)
             except (OperationalError, InterfaceError) as error:
-                self.stderr.write(f"The database does not answer: {' '.join(str(error).split())}")
+                self.stderr.write(f"The database does not answer: {reason(error)}")
                 connection.close()  # the next cycle opens a new one
             stop.wait(every)
 

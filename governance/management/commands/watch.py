@@ -35,7 +35,7 @@ class Command(BreakwaterCommand):
             help="which of the two, for a flavour of both (default: protocol where there is one of that name)",
         )
         parser.add_argument("--slug", help="short name for addresses of pages and for commands")
-        parser.add_argument("--name", help="name for people (default: the slug)")
+        parser.add_argument("--name", help="name for people (default: the one that it has, else the slug)")
         parser.add_argument("--first-block", type=int, help="block of the first contract (default: 0)")
         parser.add_argument(
             "--role",
@@ -71,10 +71,10 @@ class Command(BreakwaterCommand):
             self._watch(**options)
 
     def _watch(self, *, flavour: str, address: str | None, slug: str | None, **options: Any) -> None:  # noqa: ANN401
+        options["kind"] = _kind(flavour, options["kind"])
         if not address or not slug:
             missing = "slug" if address else "address"
             raise InputError(f"To watch {flavour} the {missing} is needed; see manage.py watch --help.", field=missing)
-        options["kind"] = _kind(flavour, options["kind"])
         prepare(("node",), tell=self.say)
         deployment = _save(flavour, checksum(address), slug, options)
         found = "\n".join(f"  {role}: {where}" for role, where in deployment.addresses.items())
@@ -121,9 +121,10 @@ def _kind(flavour: str, asked: str | None) -> str:
 def _save(flavour: str, address: str, slug: str, options: dict[str, Any]) -> Deployment:
     client = default_client()
     roles = dict(map(_role, options["role"]))
-    name, first, update = str(options["name"] or slug), options["first_block"], bool(options["update"])
+    known = Deployment.objects.filter(slug=slug).values_list("name", flat=True).first()
+    name, first, update = str(options["name"] or known or slug), options["first_block"], bool(options["update"])
     if options["kind"] == Deployment.Kind.GOVERNOR:
-        addresses = {"governor": address} | {role: checksum(value) for role, value in roles.items()}
+        addresses = {"governor": address} | roles
         return deployments.watch_governor(
             client=client,
             flavour=flavour,

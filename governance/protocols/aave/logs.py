@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 
 from governance.chain import abi
 from governance.domain import events
-from governance.protocols.aave.shapes import Shape, shape
+from governance.errors import ImplausibleData
+from governance.protocols.layout import Shape, shape
 
 if TYPE_CHECKING:
     from governance.chain.store import LogRow
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 Decoder = Callable[["LogRow", Sequence[int]], tuple["Event", ...]]
 
+LARGEST_CAP = 2**36 - 1  # 36 bits in the reserve's configuration word
+LARGEST_BPS = 2**16 - 1  # 16 bits
 COLLATERAL = ("ltv", "liquidation_threshold", "liquidation_bonus")  # in the order of the event and of its call
 _CURVE = ("optimal_usage", "base_rate", "slope1", "slope2")
 _CURVE_SIZE = 128  # bytes; another strategy than the default one has data of its own
@@ -62,12 +65,23 @@ def _answer(log: LogRow, _: Sequence[int]) -> tuple[Event, ...]:
 
 def _collateral(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
     asset = address(log.topic1)
-    return tuple(events.ParameterSet(asset, name, value) for name, value in zip(COLLATERAL, words, strict=True))
+    return tuple(
+        events.ParameterSet(asset, name, _fits(log, name, value, LARGEST_BPS))
+        for name, value in zip(COLLATERAL, words, strict=True)
+    )
 
 
-def _parameter(name: str) -> Decoder:
-    """Read an event of an asset, its old value and its new one."""
-    return lambda log, words: (events.ParameterSet(address(log.topic1), name, words[1]),)
+def _cap(name: str) -> Decoder:
+    """Read an event of an asset, its old cap and its new one."""
+    return lambda log, words: (events.ParameterSet(address(log.topic1), name, _fits(log, name, words[1], LARGEST_CAP)),)
+
+
+def _fits(log: LogRow, name: str, value: int, largest: int) -> int:
+    """Return a parameter that the contract can hold, though its event has more room for it."""
+    if value > largest:
+        message = f"Log {log.log_index} of block {log.block_number} says {name} {value}; the most is {largest}."
+        raise ImplausibleData(message, block=log.block_number, log_index=log.log_index, field=name, value=value)
+    return value
 
 
 def _term(name: str, *, word: int = 0) -> Decoder:
@@ -134,7 +148,10 @@ def _emode_chosen(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
 
 
 def _emode_defined(log: LogRow, words: Sequence[int]) -> tuple[Event, ...]:
-    ltv, threshold, bonus, source = words[:4]
+    *numbers, source = words[:4]
+    ltv, threshold, bonus = (
+        _fits(log, name, value, LARGEST_BPS) for name, value in zip(COLLATERAL, numbers, strict=True)
+    )
     return (events.EModeDefined(_number(log.topic1), ltv, threshold, bonus, address(source)),)
 
 
@@ -160,8 +177,8 @@ CONFIG: Mapping[str, Decoder] = {
     "ReserveInitialized(address indexed,address indexed,address,address,address)": _listed,
     "ReserveDropped(address indexed)": _delisted,
     "CollateralConfigurationChanged(address indexed,uint256,uint256,uint256)": _collateral,
-    "SupplyCapChanged(address indexed,uint256,uint256)": _parameter("supply_cap"),
-    "BorrowCapChanged(address indexed,uint256,uint256)": _parameter("borrow_cap"),
+    "SupplyCapChanged(address indexed,uint256,uint256)": _cap("supply_cap"),
+    "BorrowCapChanged(address indexed,uint256,uint256)": _cap("borrow_cap"),
     "ReserveActive(address indexed,bool)": _term("active"),
     "ReserveFrozen(address indexed,bool)": _term("frozen"),
     "ReservePaused(address indexed,bool)": _term("paused"),
@@ -208,8 +225,24 @@ SOURCE = "AssetSourceUpdated(address indexed,address indexed)"
 POOL_UPDATED = "PoolUpdated(address indexed,address indexed)"  # by the addresses provider, the first one included
 UPGRADED = "Upgraded(address indexed)"  # by the pool's proxy itself, except for the first one
 
-DECODERS: Mapping[bytes, tuple[Shape, Decoder]] = {
-    shape(declaration).topic: (shape(declaration), decoder)
+_TOKEN_EVENTS = ("Mint(", "Burn(", "BalanceTransfer(")
+ANYONE, TOKEN = "", "token"
+
+
+def emitter(declaration: str) -> str:
+    """Return the role of the contract whose word an event is; `TOKEN`: one of many; `ANYONE`: a price counts by whose.
+
+    Who else writes an event of that name says nothing about the market.
+    """
+    if declaration in CONFIG:
+        return "configurator"
+    if declaration in PRICE:
+        return ANYONE
+    return TOKEN if declaration.startswith(_TOKEN_EVENTS) else "pool"
+
+
+DECODERS: Mapping[bytes, tuple[str, Shape, Decoder]] = {
+    shape(declaration).topic: (emitter(declaration), shape(declaration), decoder)
     for table in (CONFIG, PRICE, LIQUIDATION, BALANCE)
     for declaration, decoder in table.items()
 }

@@ -6,7 +6,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import call_command, load_command_class
 
 from forecasting.models import ImportedFile, ImportedLiquidation, ImportedQuote
 from governance.errors import ConflictError, ImplausibleData, InputError, MixedUnits
@@ -53,7 +53,14 @@ def test_files_become_a_dataset(tmp_path):
     assert shown["verified"]
     assert shown["hash"] == found["imported"][1]["hash"] == listed[0]["hash"]
     assert "read again and proven" in said("import", "prices", "--show", "binance")
-    assert "prices/binance" in said("import", "--list")
+    assert "2023-03-01 to 2023-03-0" in said("import", "--list")
+    assert command("import", "quotes", "--list")["datasets"] == []
+    assert len(command("import", "prices", "--list")["datasets"]) == 1
+
+
+def test_the_help_says_what_each_kind_needs():
+    text = load_command_class("forecasting", "import").create_parser("manage.py", "import").format_help()
+    assert all(word in text for word in ("off-grid", "USDC=6", "prices        time, close", "--source oneinch"))
 
 
 def test_a_refused_file_leaves_those_before_it(tmp_path):
@@ -95,6 +102,10 @@ def test_every_option_is_understood(tmp_path):
         (["import", "prices", "a.csv", "--source=x", "--at=soon"], "--at 'soon' is no time"),
         (["import", "prices", "a.csv", "--source=x", "--raw-decimals=WETH=many"], "from 0 to 36"),
         (["import", "prices", "gone.csv", "--source=x"], "no file gone.csv"),
+        (["import", "prices", "a.csv", "--source=x", "--grid=-3"], "from 1 to"),
+        (["import", "prices", "a.csv", "--source=x", "--chain=mars"], "no chain that we know"),
+        (["import", "prices", "/", "--source=x"], "is a folder"),
+        (["health", "--dataset=prices/x"], "prices/x is no dataset of positions"),
         (["import", "--show=nothing"], "there are: none"),
     ],
 )

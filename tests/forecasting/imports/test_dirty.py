@@ -95,6 +95,21 @@ def test_prices_on_the_line_between_their_neighbours_are_refused(tmp_path):
     assert "on the line" in refused(OffGrid, write(tmp_path / "p.csv", filled)).message
 
 
+@pytest.mark.parametrize(("minutes", "count"), [(60, 1), (60, 5), (60, 50), (60, 99), (30, 1), (30, 99)])
+@pytest.mark.parametrize("together", [True, False])
+def test_rows_put_half_way_between_two_are_refused(tmp_path, minutes, count, together):
+    rows = candles(1_000, minutes=minutes)
+    places = range(100, 100 + count) if together else range(5, 5 + 10 * count, 10)
+    for index in places:
+        between = START + timedelta(minutes=minutes * (index + 0.5))
+        mean = (rows[index]["close"] + rows[index + 1]["close"]) / 2
+        rows.append({"ts": between.isoformat(), **dict.fromkeys(("open", "high", "low", "close"), mean), "volume": 1})
+    rows.sort(key=lambda row: row["ts"])
+    error = refused(OffGrid, write(tmp_path / "p.csv", rows), asset="ETH")
+    assert error.facts["rows"] == count
+    assert error.facts["row"] == places[0] + 2
+
+
 def test_half_of_a_series_off_its_grid_is_refused_also_for_single_prices(tmp_path):
     draw = np.random.default_rng(2)
     rows = [

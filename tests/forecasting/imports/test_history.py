@@ -56,6 +56,18 @@ def test_a_close_counts_from_the_end_of_its_bar(tmp_path):
     assert stamped.file.result.hash != found.dataset.facts["imported"]
 
 
+@pytest.mark.parametrize(("price", "decimals"), [(5.3e-8, 14), (6e-10, 16), (0.00002, 11), (1_600.0, 8), (3e11, 6)])
+def test_prices_of_every_size_keep_their_returns(tmp_path, price, decimals):
+    moves = np.random.default_rng(7).normal(scale=0.005, size=99).clip(-0.02, 0.02)
+    prices = [price * 1.1 * float(level) for level in np.exp(np.cumsum(moves) * 0.2)]
+    told = [{**row, "price": f"{p:.9e}"} for row, p in zip(ticks(99, asset="COIN", start=1), prices, strict=True)]
+    run(write(tmp_path / "p.csv", told), allow=("wrong-numeraire", "mixed-units"))
+    found = history.hourly(source="desk", assets=["COIN"])
+    assert found.decimals == (decimals,)
+    np.testing.assert_allclose(found.grid.prices[:, 0] / 10.0**decimals, prices, rtol=1e-6)
+    assert history.load(found.dataset).dataset == found.dataset
+
+
 def test_it_is_frozen_by_content_and_read_again(tmp_path):
     run(write(tmp_path / "a.csv", candles(200)[:120]), asset="ETH")
     first = history.hourly(source="desk", assets=["ETH"])

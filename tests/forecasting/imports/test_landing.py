@@ -17,13 +17,15 @@ from hypothesis.extra.django import TestCase
 from pyarrow import parquet
 
 from forecasting.imports import catalogue
-from forecasting.imports.exact import LONGEST, NotANumber, numbers, plain, shifted
+from forecasting.imports.exact import LARGEST, LONGEST, NotANumber, numbers, plain, shifted
 from forecasting.imports.times import instant, show, times
 from forecasting.models import Dataset, ImportedDataset, ImportedFile, ImportedPrice
 from governance.errors import ConflictError, ImplausibleData, InputError, StaleData
 from tests.forecasting.imports.files import START, candles, liquidations, run, ticks, write
 
-DECIMALS = st.decimals(allow_nan=False, allow_infinity=False).filter(lambda number: abs(number.adjusted()) <= LONGEST)
+DECIMALS = st.decimals(allow_nan=False, allow_infinity=False).filter(
+    lambda number: -LONGEST <= number.adjusted() < LARGEST and number.as_tuple().exponent >= -LONGEST
+)
 
 
 class TestAddingUp(TestCase):

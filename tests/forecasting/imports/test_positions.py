@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 
 from forecasting.imports.health import health, worst
 from forecasting.models import ImportedAccount, ImportedLeg
@@ -224,6 +226,20 @@ def test_books_of_one_source_add_up_and_the_command_shows_them(tmp_path):
         command("health", "0xffff", "--dataset", "more")
     with pytest.raises(InputError, match="there are: positions/books, positions/more"):
         command("health", "--dataset", "nothing")
+
+
+def test_what_was_not_computed_is_not_said_to_be_healthy(tmp_path):
+    rows = [
+        {**row, "lt_bps": "", "health_factor": 0.9, "timestamp": 1_600_000_000 + n} for n, row in enumerate(totals())
+    ]
+    run(write(tmp_path / "a.csv", [*rows, {**rows[0], "timestamp": 1_650_000_000}]), kind="positions", source="hf")
+    shown = command("health", "--dataset", "positions/hf")
+    told = [shown[name] for name in ("accounts", "distinct_accounts", "computed", "below_one", "published_below_one")]
+    assert told == [7, 6, 0, 0, 7]
+    out = StringIO()
+    call_command("health", f"0x{0:040x}", "--dataset=hf", stdout=out)
+    assert "1 accounts in 2 states: 0 health factors computed. 2 could not be computed" in out.getvalue()
+    assert "Of 2 published ones 2 are below 1" in out.getvalue()
 
 
 def test_without_books_the_command_asks_for_an_account():

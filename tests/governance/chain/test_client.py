@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 from governance.chain import abi
 from governance.chain.client import Client
 from governance.domain.action import Call
+from governance.env import env
 from governance.errors import (
     CallReverted,
     ChainError,
@@ -131,6 +133,42 @@ def test_what_changes_a_test_nodes_clock_is_never_sent_twice():
 def test_a_page_that_refuses_without_json_counts_as_unavailable():
     with pytest.raises(ChainUnavailable, match="HTTP 401"):
         ask(lambda _: b"no key", status=401)
+
+
+def test_what_is_no_node_at_all_is_asked_after():
+    with pytest.raises(ChainUnavailable, match=r"HTTP 405; is it an EVM node\? Correct RPC_URLS"):
+        ask(lambda _: b"<html>", status=405)
+    with pytest.raises(DishonestAnswer, match=r"speaks no JSON; is it an EVM node\? Correct RPC_URLS"):
+        ask(lambda _: b"<html>")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_greet, args=(server,))
+        thread.start()
+        client = Client([f"http://127.0.0.1:{server.getsockname()[1]}"], chain_id=None, timeout=5, attempts=1)
+        with pytest.raises(ChainUnavailable, match=r"does not speak HTTP \(is it an EVM node\?\)"):
+            client.call("eth_blockNumber")
+        thread.join()
+
+
+def _greet(server: socket.socket) -> None:
+    """Be a server of mail, which speaks first."""
+    line, _ = server.accept()
+    with line:
+        line.sendall(b"220 mail.example\r\n")
+        line.recv(65_536)
+
+
+@pytest.mark.parametrize(
+    ("urls", "wrong"), [("", "correct CHAIN_ID"), ("http://x.example", "correct RPC_URLS or CHAIN_ID")]
+)
+def test_who_has_set_the_wrong_chain_is_told_which_setting_it_is(monkeypatch, urls, wrong):
+    with serving(ok("0x1")) as node, monkeypatch.context() as patch:
+        patch.setenv("RPC_URLS", urls)
+        env.cache_clear()
+        client = Client([node.url], chain_id=31337, timeout=5)
+        with pytest.raises(WrongChain, match=f"not 31337; {wrong}."):
+            client.call("eth_blockNumber")
+        client.close()
+    env.cache_clear()
 
 
 def test_a_node_that_is_down_is_named_without_its_key():

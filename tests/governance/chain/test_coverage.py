@@ -105,6 +105,8 @@ def test_what_hangs_in_the_air_is_found(chain, stream, damage, expected):
         lambda: Log.objects.filter(block_number=7, log_index=1).update(data=b"\1"),
         lambda: Log.objects.filter(block_number=7, log_index=1).update(log_index=5),
         lambda: Coverage.objects.filter(first=5).update(n_logs=2),
+        lambda: Block.objects.filter(number=7).update(timestamp=1),
+        lambda: Block.objects.filter(number=8).update(timestamp=1),
     ],
 )
 def test_rows_that_are_no_longer_what_landed_are_found(chain, stream, damage):

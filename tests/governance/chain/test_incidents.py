@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from governance.chain import incidents
 from governance.chain.client import Client
 from governance.errors import ChainError, ChainUnavailable, DeepReorg, DishonestAnswer, WrongChain
-from governance.models import Chain, Coverage, Deployment, Incident
+from governance.models import Chain, Coverage, Deployment, Incident, Provider
 
 pytestmark = pytest.mark.django_db
 KIND = Incident.Kind
@@ -70,11 +73,56 @@ def test_a_fault_stays_open_while_another_stream_that_is_collected_has_a_hole(st
     assert not idle.coverage.exists()
 
 
-def test_a_mismatch_is_not_cured_by_reading_again(stream):
-    note(kind=KIND.MISMATCH)
+@pytest.mark.parametrize("kind", [KIND.MISMATCH, KIND.DEEP_REORG])
+def test_some_faults_are_not_cured_by_reading_again(stream, kind):
+    note(kind=kind)
     cover(stream, 1, 30)
     assert incidents.resolve_covered(chain_id=5) == 0
-    assert incidents.resolve(chain_id=5, kind=KIND.MISMATCH, first=0, last=30) == 1
+    assert incidents.resolve(chain_id=5, kind=kind, first=0, last=30) == 1
+
+
+def test_a_fault_in_blocks_that_nobody_holds_is_not_over(stream):
+    note()
+    assert incidents.resolve_covered(chain_id=5) == 0
+    late = stream.deployment.streams.create(addresses=[], first_block=15)
+    cover(late, 15, 19)
+    assert incidents.resolve_covered(chain_id=5) == 0
+    cover(late, 20, 20)  # exactly to the end of the fault
+    assert incidents.resolve_covered(chain_id=5) == 1
+
+
+def test_a_fault_below_all_that_is_collected_is_not_over_before_something_is_held(stream):
+    stream.first_block = 50
+    stream.save()
+    note()
+    assert incidents.resolve_covered(chain_id=5) == 0
+    cover(stream, 50, 60)
+    assert incidents.resolve_covered(chain_id=5) == 1
+
+
+def test_a_contradiction_is_open_until_the_accused_may_be_compared_again(stream, chain):
+    accused = Provider.objects.create(chain=chain, name="node", quarantined_until=timezone.now() + timedelta(hours=1))
+    note(kind=KIND.CONTRADICTION)
+    note()
+    cover(stream, 1, 30)
+    assert incidents.resolve_covered(chain_id=5) == 1
+    assert incidents.open_incidents(5).get().kind == KIND.CONTRADICTION
+    accused.quarantined_until = timezone.now() - timedelta(seconds=1)
+    accused.save()
+    assert incidents.resolve_covered(chain_id=5) == 1
+
+
+def test_gaps_that_touch_are_one(chain):
+    for first, last in ((1, 10), (11, 20), (30, 40), (50, 60)):
+        note(kind=KIND.GAP, first=first, last=last)
+    assert list(incidents.open_incidents(5).values_list("first", "last")) == [(1, 20), (30, 40), (50, 60)]
+    note(kind=KIND.GAP, first=18, last=29)
+    assert list(incidents.open_incidents(5).values_list("first", "last")) == [(1, 40), (50, 60)]
+    incidents.resolve(chain_id=5, kind=KIND.GAP, first=0, last=45)
+    note(kind=KIND.GAP, first=41, last=49)  # what is over is not opened again
+    assert list(incidents.open_incidents(5).values_list("first", "last")) == [(41, 60)]
+    note(first=61, last=62)
+    assert incidents.open_incidents(5).count() == 2
 
 
 def test_what_a_client_found_is_noted_once(chain):

@@ -6,7 +6,7 @@ import pytest
 
 from governance.chain import answers, limits
 from governance.errors import CallReverted, ChainError, ChainUnavailable, DishonestAnswer, RangeTooLarge, RateLimited
-from tests.chaos.wordings import BATCH, RANGE, RATE
+from tests.chaos.wordings import BATCH, PRUNED, RANGE, RATE
 
 
 @pytest.mark.parametrize("wording", RANGE, ids=lambda wording: wording.who)
@@ -72,6 +72,14 @@ def test_blocks_that_the_node_does_not_have_are_a_lag(said):
     found = limits.recognise(said, code=-32602, method="eth_getLogs")
     assert found is not None
     assert (type(found), found.facts["kind"]) == (ChainError, "lagging")
+
+
+@pytest.mark.parametrize("wording", PRUNED, ids=lambda wording: wording.who)
+@pytest.mark.parametrize("method", ["eth_getLogs", "eth_call", limits.BATCH])
+def test_blocks_that_the_node_has_thrown_away_are_neither_a_limit_nor_a_busy_node(wording, method):
+    found = limits.recognise(wording.said, code=wording.code, method=method)
+    assert found is not None
+    assert (type(found), found.facts["kind"]) == (ChainError, "pruned")
 
 
 def test_a_contract_that_speaks_of_a_limit_has_refused_and_the_node_has_not():

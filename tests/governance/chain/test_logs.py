@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
@@ -109,6 +111,17 @@ def test_the_cut_does_not_matter(chain_client, deployment, monkeypatch):
     assert report.digest == whole
     assert rows() == expected
     assert Coverage.objects.count() > 5
+    assert coverage.verify(deployment) == []
+
+
+def test_a_settled_ledger_is_merged(chain_client, deployment, monkeypatch):
+    whole = collect(chain_client, deployment).digest
+    Coverage.objects.all().delete()
+    monkeypatch.setattr(sizing, "LARGEST", 1)
+    monkeypatch.setattr(logs, "env", lambda: SimpleNamespace(reorg_limit=20))
+    assert collect(chain_client, deployment).digest == whole
+    blocks = UP_TO - deployment.first_block + 1
+    assert 20 <= Coverage.objects.count() < blocks / 2
     assert coverage.verify(deployment) == []
 
 

@@ -53,11 +53,48 @@ def test_a_single_lost_log_is_found(chain_client, asked):
 
 
 def test_receipts_that_do_not_hash_to_the_root_are_refused(chain_client, asked):
-    _, headers, _ = asked
-    forged = [msgspec.structs.replace(header, receipts_root="0x" + "ab" * 32) for header in headers]
+    client = Stubborn([f"http://{chain_client.host}"], chain_id=31337, attempts=1)
+    client.change = lambda raw: re.sub(rb'"cumulativeGasUsed":"0x.', b'"cumulativeGasUsed":"0x9', raw)
     with pytest.raises(DishonestAnswer, match="do not hash to") as caught:
-        compare(chain_client, asked, headers=forged)
+        compare(client, asked)
+    client.close()
     assert caught.value.facts["kind"] == "contradiction"
+
+
+def test_headers_are_their_hashes_and_no_field_may_be_another(asked):
+    _, headers, _ = asked
+    assert all(map(proofs.is_its_hash, headers))
+    for name, value in (
+        ("receipts_root", "0x" + "ab" * 32),
+        ("logs_bloom", "0x" + "ff" * 256),
+        ("timestamp", hex(int(headers[5].timestamp, 16) + 1)),
+        ("miner", None),
+        ("nonce", "0x0"),
+        ("gas_used", 7),
+    ):
+        assert not proofs.is_its_hash(msgspec.structs.replace(headers[5], **{name: value})), name
+
+
+def test_a_header_that_proves_nothing_does_not_accuse_who_gives_the_receipts(chain_client, asked):
+    forged = [msgspec.structs.replace(header, receipts_root="0x" + "ab" * 32) for header in asked[1]]
+    assert compare(chain_client, asked, headers=forged) == proofs.Proven(blocks=LAST - FIRST + 1)
+
+
+def test_headers_may_be_of_an_unknown_form_only_where_none_was_ever_known(chain_client, asked, monkeypatch):
+    monkeypatch.setattr(proofs, "_hashing", set())
+    _, headers, _ = asked
+    forged = [msgspec.structs.replace(header, timestamp="0x1") for header in headers]
+
+    def check(given, *, chain_id=31337):
+        proofs.check_headers(chain_client, given, given, chain_id=chain_id, host=chain_client.host)
+
+    check(forged)
+    with pytest.raises(DishonestAnswer, match="does not hash to the block's hash") as caught:
+        check([*headers[:5], forged[5], *headers[6:]])
+    assert (caught.value.facts["host"], caught.value.facts["block"]) == (chain_client.host, FIRST + 5)
+    with pytest.raises(DishonestAnswer, match="does not hash to the block's hash"):
+        check(forged)
+    check(forged, chain_id=5)
 
 
 class Stubborn(Client):
@@ -85,7 +122,20 @@ def test_unknown_kinds_of_transactions_are_compared_but_not_proven(chain_client,
     assert (found.blocks, found.rooted) == (LAST - FIRST + 1, False)
 
 
-def test_the_sample_follows_from_the_hashes_alone():
+def test_nobody_can_foretell_the_sample(monkeypatch):
+    headers = FakeChain([0] * 400).headers
+    hashes = [header.hash for header in headers]
+    drawn = []
+    for salt in (b"one", b"two"):
+        monkeypatch.setattr(proofs, "_SALT", salt)
+        drawn.append((proofs.sample(headers, 0.1), proofs.some(hashes, 16)))
+    assert drawn[0][0] != drawn[1][0]
+    assert drawn[0][1] != drawn[1][1]
+    assert len(set(drawn[0][1]) & set(hashes)) == 16
+    assert proofs.some(hashes[:16], 16) == hashes[:16]
+
+
+def test_the_sample_is_the_same_in_one_process_whatever_the_order():
     headers = FakeChain([0] * 400).headers
     chosen = proofs.sample(headers, 0.1)
     assert 10 < len(chosen) < 90

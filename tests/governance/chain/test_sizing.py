@@ -68,3 +68,17 @@ def test_the_short_piece_at_the_end_says_nothing_about_long_ones():
     size = Sizing(400)
     size.answered(3, octets=SMALL, seconds=QUICK)
     assert size.size == 400
+
+
+def test_blocks_that_are_not_to_be_had_leave_no_limit():
+    sizing = Sizing()
+    sizing.refused(100, hint=64)
+    for size in (64, 32, 16, 8, 4, 2):
+        sizing.refused(size, sure=False)
+    assert sizing.size == 1
+    sizing.skip(1)
+    assert sizing.size == 2
+    sizing.halve(8)
+    assert sizing.size == 4
+    sizing.skip(200)
+    assert sizing.size == 64  # which a node did say

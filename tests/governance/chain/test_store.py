@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from governance.chain import coverage, partitions, store
-from governance.errors import GapInData
-from governance.models import Block, Coverage, Log, Reorg
-from tests.ledger import CHAIN, FakeChain, watched
+from governance.errors import DishonestAnswer, GapInData
+from governance.models import Block, Coverage, Log, Reorg, Stream
+from tests.ledger import CHAIN, CONTRACT, FakeChain, watched
 
 LENGTH = 12
 counts = st.lists(st.integers(0, 3), min_size=LENGTH, max_size=LENGTH)
@@ -126,6 +126,89 @@ def test_a_second_stream_with_the_same_contract_lands_it_as_well():
     assert coverage.verify(one.deployment) == coverage.verify(two.deployment) == []
 
 
+def lacking(chain: FakeChain, block: int, first: int, last: int):
+    """Return the range that a node gives which loses a block's last log."""
+    lost = chain.logs[block].pop()
+    found = chain.range(first, last)
+    chain.logs[block].append(lost)
+    return found
+
+
+@pytest.mark.parametrize("pieces", [[(0, 9)], [(0, 3), (4, 9)], [(0, 4), (7, 9)]])
+def test_what_another_stream_has_proven_of_a_contract_is_not_replaced(pieces):
+    chain, one, two = FakeChain(PLAIN), watched("one"), watched("two")
+    land_all(one, chain, pieces)
+    before = rows()
+    with pytest.raises(DishonestAnswer, match=r"blocks 2 to 8 differ from those of the same contracts .* for one"):
+        store.land(two, lacking(chain, 3, 2, 8), provider="liar")
+    assert rows() == before
+    assert coverage.verify(one.deployment) == []
+    assert not two.coverage.exists()
+
+
+def test_what_another_stream_has_lost_may_be_mended():
+    chain, one, two = FakeChain(PLAIN), watched("one"), watched("two")
+    store.land(one, chain.range(0, 9), provider="one")
+    Log.objects.filter(block_number=3).delete()
+    assert coverage.verify(one.deployment)
+    assert store.land(two, chain.range(0, 9), provider="one")
+    assert coverage.verify(one.deployment) == []
+
+
+def test_logs_that_stand_where_another_contracts_do_are_a_contradiction():
+    one, two = watched("one"), watched("two", contract="0x" + "d0" * 20)
+    store.land(one, FakeChain(PLAIN).range(0, 9), provider="one")
+    before = rows()
+    other = FakeChain(PLAIN, contract="0x" + "d0" * 20)
+    with pytest.raises(DishonestAnswer, match="blocks 2 to 8 stand where logs of other contracts") as caught:
+        store.land(two, other.range(2, 8), provider="liar")
+    assert caught.value.facts["kind"] == "contradiction"
+    assert rows() == before
+
+
+def test_a_range_that_was_landed_while_its_rows_were_copied_is_left_alone():
+    chain, stream = FakeChain(PLAIN), watched()
+    store.land(stream, chain.range(2, 6), provider="one")
+    before, look, answers = rows(), store._overlaps, [False]
+    with patch.object(store, "_overlaps", lambda *asked: answers.pop() if answers else look(*asked)):
+        assert not store.land(stream, chain.range(3, 4), provider="two")
+    assert answers == []
+    assert rows() == before
+    assert Coverage.objects.get().provider == "one"
+
+
+def test_logs_are_read_as_they_are_asked_for(monkeypatch):
+    chain, stream = FakeChain(PLAIN), watched()
+    land_all(stream, chain, [(0, 9)])
+    monkeypatch.setattr(store, "_PAGE", 2)
+    topics = {bytes(topic) for topic in Log.objects.values_list("topic0", flat=True)}
+    found = store.read_logs(stream.deployment, first=0, last=9, topics=topics)
+    next(found)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_cursors WHERE statement LIKE '%%governance_log%%governance_block%%'")
+        (name,) = cursor.fetchone()
+        cursor.execute(f'FETCH ALL FROM "{name}"')
+        assert len(cursor.fetchall()) == sum(PLAIN) - 2
+    assert len(list(found)) == 1
+
+
+def test_the_digest_says_whose_logs_were_collected():
+    chain, stream = FakeChain(PLAIN), watched()
+    land_all(stream, chain, [(0, 9)])
+    digests = {store.digest(stream.deployment, 9)}
+    Stream.objects.update(addresses=[CONTRACT, "0x" + "d0" * 20])
+    digests.add(store.digest(stream.deployment, 9))
+    other = stream.deployment.streams.create(addresses=["0x" + "d1" * 20], first_block=6)
+    early = store.digest(stream.deployment, 5)
+    other.delete()
+    assert store.digest(stream.deployment, 5) == early
+    Coverage.objects.all().delete()
+    Stream.objects.update(first_block=1)
+    Coverage.objects.bulk_create([Coverage(stream=stream, first=1, last=9, n_logs=0, content=bytes(512))])
+    digests.add(store.digest(stream.deployment, 9))
+    assert len(digests) == 3
+
+
 def test_an_orphaned_header_of_another_stream_is_found():
     one, two = watched("one"), watched("two")
     store.land(one, FakeChain(PLAIN).range(0, 9), provider="one")
@@ -220,3 +303,16 @@ def test_many_who_land_at_once_land_everything_once():
         assert coverage.overlaps(target) == coverage.verify(target.deployment) == []
     assert Log.objects.count() == 80
     assert coverage.orphans(targets[0].deployment.chain) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_logs_are_read_outside_of_a_transaction_as_well(monkeypatch):
+    chain, stream = FakeChain(PLAIN), watched()
+    land_all(stream, chain, [(0, 9)])
+    monkeypatch.setattr(store, "_PAGE", 2)
+    topics = {bytes(topic) for topic in Log.objects.values_list("topic0", flat=True)}
+    found = store.read_logs(stream.deployment, first=0, last=9, topics=topics)
+    rest = [next(found)]
+    store.rewind(stream.deployment.chain, ancestor=-1)
+    assert len([*rest, *found]) == sum(PLAIN)  # of the moment when it was asked
+    assert list(store.read_logs(stream.deployment, first=0, last=9, topics=topics)) == []

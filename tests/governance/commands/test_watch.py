@@ -44,7 +44,8 @@ def test_a_governor_is_watched_with_its_companions_and_listed(dao):
     (listed,) = json.loads(run("--list", "--json"))["watched"]
     assert listed == found
     assert "The DAO" in run("--list")
-    assert watch_dao(dao, *roles)
+    assert watch_dao(dao, *roles).startswith("The DAO is watched")
+    assert watch_dao(dao, *roles, "--name=Their DAO").startswith("Their DAO is watched")
     assert Stream.objects.count() == 1
 
 
@@ -72,6 +73,10 @@ def test_what_a_person_mistypes_is_named(dao):
             watch_dao(dao, *words)
     with pytest.raises(InputError, match="There is no flavour 'uniswap'"):
         run("uniswap", dao.governor, "--slug=dao")
+    with pytest.raises(InputError, match="There is no flavour 'uniswap'"):
+        run("uniswap", dao.governor)
+    with pytest.raises(InputError, match="no role 'banana'"):
+        watch_dao(dao, "--role=banana=1")
     with pytest.raises(InputError, match="the slug is needed"):
         run("oz", dao.governor)
     with pytest.raises(InputError, match="Say either"):

@@ -74,6 +74,9 @@ def test_a_stable_debt_that_is_repaid_in_part_keeps_its_rate():
     )
     found = holding(made, "me")
     assert (found.stable_debt, found.stable_rate, found.stable_since) == (60, RAY // 10, 100)
+    made.apply(events.StableDebtChanged("sEth", "me", -10, -1, 50, RAY // 10), 150)  # interest was added until then
+    later = made.book(timestamp=150, decimals={"eth": 18}).accounts["me"].holdings["eth"]
+    assert (later.stable_debt, later.stable_since) == (50, 150)
 
 
 def test_the_price_is_the_chosen_feeds_newest_answer():
@@ -176,10 +179,9 @@ def test_a_reserves_terms():
     )
     state = made.book(timestamp=100, decimals={"eth": 18}).market.reserves["eth"]
     assert (made.term("eth", "active"), made.term("eth", "deficit"), made.term("eth", "paused")) == (1, 60, 0)
-    assert (state.parameters["ltv"], state.approved_ltv) == (0, 7_500)
-    made.apply(events.TermSet("eth", "frozen", 0), 100)
-    made.apply(events.ParameterSet("eth", "ltv", 7_500), 100)
-    assert made.book(timestamp=100, decimals={"eth": 18}).market.reserves["eth"].approved_ltv == 7_500
+    assert (state.parameters["ltv"], state.terms["pending_ltv"]) == (0, 7_500)
+    with pytest.raises(ImplausibleData, match="cannot fall to -1"):
+        made.apply(events.DeficitChanged("eth", -61), 100)
 
 
 def routed() -> Ledger:
@@ -236,16 +238,40 @@ def test_modes_list_their_assets():
     assert (mode.collateral, mode.borrowable, mode.isolated) == ((), ("eth",), False)
 
 
-def test_the_upgrade_to_3_6_leaves_without_power_what_had_none():
-    before = (
-        events.VersionReached("3.5"),
-        events.EModeDefined(1, 9_000, 9_500, 10_100, "0x0"),
-        events.EModeListed("eth", 1, "collateral", enabled=True),
-    )
-    upgrade = events.VersionReached("3.6")
-    powerless, powerful = ledger(*before, upgrade), ledger(*before, events.ParameterSet("eth", "ltv", 1), upgrade)
-    for made, expected in ((powerless, ("eth",)), (powerful, ())):
-        assert made.book(timestamp=100, decimals={"eth": 18}).market.emodes[1].ltv_zero == expected
+@pytest.mark.parametrize(
+    "event",
+    [
+        events.BalanceMoved("aBtc", "me", "you", 1),
+        events.CollateralSwitched("btc", "me", enabled=True),
+        events.EModeListed("btc", 1, "collateral", enabled=True),
+        events.EModeChosen("me", 7),
+    ],
+)
+def test_what_no_event_introduced_is_a_gap(event):
+    made = ledger()
+    with pytest.raises(GapInData, match="which no earlier event introduced"):
+        made.apply(event, 100)
+    assert not made.book(timestamp=100, decimals={"eth": 18}).accounts
+
+
+def test_an_account_may_leave_its_mode():
+    assert ledger(events.EModeChosen("me", 0)).book(timestamp=100, decimals={"eth": 18}).accounts["me"].emode == 0
+
+
+def test_a_reserve_that_is_listed_anew_secures_nothing_yet():
+    made = ledger(events.BalanceChanged("aEth", "me", 9, RAY), events.CollateralSwitched("eth", "me", enabled=True))
+    made.apply(events.ReserveDelisted("eth"), 100)
+    for ask in (made.listing, lambda asset: made.parameter(asset, "ltv")):
+        with pytest.raises(GapInData, match="eth is not listed"):
+            ask("eth")
+    made.apply(events.ReserveListed("eth", "aEth2", "sEth2", "vEth2"), 100)
+    assert holding(made, "me") == Holding()
+
+
+def test_a_book_from_before_the_last_interest_is_refused():
+    made = ledger(events.InterestAccrued("eth", 0, 0, RAY, RAY), at=200)
+    with pytest.raises(ImplausibleData, match="eth has interest up to 200"):
+        made.book(timestamp=199, decimals={"eth": 18})
 
 
 def test_an_unknown_version_is_refused():

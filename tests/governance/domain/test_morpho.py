@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.domain.morpho import (
+    Borrowed,
     CollateralChanged,
     FeeSet,
     MarketCreated,
     Pots,
+    Seized,
     Supplied,
     growth,
     incentive,
@@ -67,3 +69,38 @@ def test_a_ledger_refuses_what_only_lost_logs_explain():
     ledger.apply(Supplied(ANN, 5, 5), 11)
     with pytest.raises(ImplausibleData, match="less than nothing"):
         ledger.book(timestamp=12, decimals={LOAN: 6, COLLATERAL: 18})
+
+
+def lent() -> Ledger:
+    ledger = Ledger()
+    ledger.apply(MarketCreated(LOAN, COLLATERAL, ORACLE, IRM, WAD // 2), 10)
+    ledger.apply(Supplied(ANN, 1_000, 10**9), 11)
+    ledger.apply(Borrowed(ANN, 100, 10**8), 11)
+    return ledger
+
+
+def test_rounding_may_repay_one_too_many():
+    ledger = lent()
+    ledger.apply(Borrowed(ANN, -101, -(10**8)), 12)
+    assert (ledger.pots.borrow_assets, ledger.pots.borrow_shares) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "event", [Seized(ANN, 50, 5, 0, 70, 5), Supplied(ANN, -1_001, 0), Supplied(ANN, 0, -(10**9) - 1)]
+)
+def test_no_pot_holds_less_than_nothing(event):
+    ledger = lent()
+    ledger.apply(event, 12)
+    with pytest.raises(ImplausibleData, match="less than nothing in a pot"):
+        ledger.book(timestamp=12, decimals={LOAN: 6, COLLATERAL: 18})
+
+
+def test_a_market_is_not_asked_about_before_its_last_update():
+    with pytest.raises(ImplausibleData, match="updated at 10, after 9"):
+        lent().book(timestamp=9, decimals={LOAN: 6, COLLATERAL: 18})
+
+
+def test_a_market_has_two_assets():
+    assert lent().parameter(LOAN, "fee") == 0
+    with pytest.raises(GapInData, match="has no"):
+        lent().parameter(ORACLE, "fee")

@@ -127,8 +127,8 @@ class Model:
         self.reserves[number].price = price
         self.log(self.reserves[number].feed, "AnswerUpdated(int256,uint256,uint256)", [price, 1], self.now)
 
-    def upgrade(self, version: str, *, told: bool) -> None:
-        """Go to a later version as the upgrade proposals did; ``told``: the 3.6 one logs the bits that it sets."""
+    def upgrade(self, version: str) -> None:
+        """Go to a later version as the upgrade proposals did; the 3.6 one logs the bits that it sets."""
         before, self.version = self.version, version
         self.log(POOL, "Upgraded(address)", [IMPLEMENTATIONS[version]])
         self.log(PROVIDER, "PoolUpdated(address,address)", [IMPLEMENTATIONS[before], IMPLEMENTATIONS[version]])
@@ -137,13 +137,13 @@ class Model:
                 if reserve.emode:
                     self.include(reserve.emode, number, role="Collateral", on=True)
         if before < "3.6" <= version:
-            self._keep_powerless(told=told)
+            self._keep_powerless()
 
-    def _keep_powerless(self, *, told: bool) -> None:
+    def _keep_powerless(self) -> None:
         for category, mode in self.modes.items():
             powerless = [number for number in sorted(mode.collateral) if self.reserves[number].ltv == 0]
             mode.ltv_zero.update(powerless)
-            for number in powerless if told else ():
+            for number in powerless:
                 self.include(category, number, role="Ltvzero", on=True)
 
     def define(self, category: int, *, ltv: int, threshold: int) -> None:

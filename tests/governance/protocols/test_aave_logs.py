@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from governance.chain import abi
 from governance.chain.store import LogRow
 from governance.domain import events
-from governance.errors import DishonestAnswer
+from governance.errors import DishonestAnswer, ImplausibleData
 from governance.protocols.aave import logs
-from governance.protocols.aave.shapes import shape
 from governance.protocols.aave_v3 import AaveV3
+from governance.protocols.layout import shape
 from tests.governance.protocols.model import CONFIGURATOR, ORACLE, POOL, PROVIDER
 
 TABLES = (logs.CONFIG, logs.PRICE, logs.LIQUIDATION, logs.BALANCE)
 DECLARATIONS = sorted({*(each for table in TABLES for each in table), logs.SOURCE})
-ASSET, OTHER, USER = (abi.checksum(bytes(19) + bytes([number])) for number in (1, 2, 3))
+ASSET, OTHER, USER, TOKEN = (abi.checksum(bytes(19) + bytes([number])) for number in (1, 2, 3, 4))
 WORDS = {"address": int(ASSET, 16), "bool": 1, "string": 0, "bytes": 0}
 
 
@@ -33,9 +33,15 @@ def plain(declaration: str) -> LogRow:
     return made(declaration, topics, b"".join(word.to_bytes(32, "big") for word in data))
 
 
-def made(declaration: str, topics: list[int], data: bytes, *, address: str = POOL) -> LogRow:
+def writer(declaration: str) -> str:
+    """Return a contract whose word an event is."""
+    role = "oracle" if declaration == logs.SOURCE else logs.emitter(declaration)
+    return {"configurator": CONFIGURATOR, "oracle": ORACLE, "pool": POOL}.get(role, TOKEN)
+
+
+def made(declaration: str, topics: list[int], data: bytes) -> LogRow:
     words = [topic.to_bytes(32, "big") for topic in topics] + [b""] * (3 - len(topics))
-    return LogRow(7, 1, 0, bytes(32), address, shape(declaration).topic, *words, data)
+    return LogRow(7, 1, 0, bytes(32), writer(declaration), shape(declaration).topic, *words, data)
 
 
 def said(declaration: str, topics: list[object], *data: object) -> tuple:
@@ -90,12 +96,47 @@ def test_a_word_that_does_not_fit_its_type_is_refused(declaration):
 )
 def test_any_bytes_decode_or_are_refused(declaration, topics, data):
     padded = [*topics, *[b""] * (3 - len(topics))]
-    log = LogRow(7, 1, 0, bytes(32), POOL, shape(declaration).topic, *padded, data)
+    log = LogRow(7, 1, 0, bytes(32), writer(declaration), shape(declaration).topic, *padded, data)
     try:
         found = plugin().decode(log)
     except DishonestAnswer:
         return
     assert all(type(event).__module__ == events.__name__ for event in found)
+
+
+@pytest.mark.parametrize("declaration", [each for each in DECLARATIONS if each not in logs.PRICE])
+def test_what_another_contract_writes_says_nothing(declaration):
+    """Of tokens there are many, and the ledger knows which; none of them is one of the market's own contracts."""
+    token = logs.emitter(declaration) == logs.TOKEN
+    others = {POOL, CONFIGURATOR, ORACLE, PROVIDER} | (set() if token else {TOKEN})
+    for stranger in others - {writer(declaration)}:
+        for data in (plain(declaration).data, b"junk"):
+            assert plugin().decode(plain(declaration)._replace(address=stranger, data=data)) == ()
+
+
+@pytest.mark.parametrize("declaration", [logs.POOL_UPDATED, logs.UPGRADED])
+def test_a_version_is_only_told_by_the_market_itself(declaration):
+    assert plugin().decode(plain(declaration)._replace(address=TOKEN, data=b"junk")) == ()
+
+
+@pytest.mark.parametrize("value", [2**16, 2**256 - 1])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_threshold_that_the_contract_cannot_hold_is_refused(place, value):
+    words = [1, 1, 1]
+    words[place] = value
+    with pytest.raises(ImplausibleData, match=f"{logs.COLLATERAL[place]} {value}; the most is 65535"):
+        said("CollateralConfigurationChanged(address indexed,uint256,uint256,uint256)", [ASSET], *words)
+    with pytest.raises(ImplausibleData, match="the most is 65535"):
+        said("EModeCategoryAdded(uint8 indexed,uint256,uint256,uint256,address,string)", [1], *words, ASSET, "")
+
+
+@pytest.mark.parametrize("cap", ["Supply", "Borrow"])
+def test_a_cap_that_the_contract_cannot_hold_is_refused(cap):
+    declaration = f"{cap}CapChanged(address indexed,uint256,uint256)"
+    (event,) = said(declaration, [ASSET], 0, 2**36 - 1)
+    assert event.value == 2**36 - 1
+    with pytest.raises(ImplausibleData, match="68719476736; the most is 68719476735"):
+        said(declaration, [ASSET], 0, 2**36)
 
 
 def test_an_events_declaration_has_its_signature():
@@ -155,8 +196,25 @@ def test_an_events_declaration_has_its_signature():
             ],
         ),
         ("ReserveInterestRateDataChanged(address indexed,address indexed,bytes)", [ASSET, OTHER], [b"own"], []),
-        ("AnswerUpdated(int256 indexed,uint256 indexed,uint256)", [-5, 1], [0], [events.PricePublished(POOL, -5)]),
+        ("AnswerUpdated(int256 indexed,uint256 indexed,uint256)", [-5, 1], [0], [events.PricePublished(TOKEN, -5)]),
     ],
 )
 def test_what_an_event_says(declaration, topics, data, expected):
     assert list(said(declaration, topics, *data)) == expected
+
+
+@pytest.mark.parametrize(("version", "asked"), [("3.1", [ASSET, OTHER]), ("3.2", [ASSET])])
+def test_a_mode_s_price_that_no_event_tells_is_asked_for_as_long_as_modes_have_one(version, asked):
+    protocol = AaveV3({"pool": POOL, "oracle": ORACLE, f"learned: asked {USER}": USER})
+    ledger = protocol.ledger()
+    for event in (
+        events.VersionReached(version),
+        events.ReserveListed(ASSET, TOKEN, TOKEN, TOKEN),
+        events.FeedChosen(ASSET, USER),
+        events.FeedChosen(OTHER, USER),
+        events.EModeDefined(1, 9_000, 9_500, 10_100, OTHER),
+    ):
+        ledger.apply(event, 1)
+    assert [check.field for check in protocol.pinned(ledger)] == asked
+    ledger.observe({OTHER: 7})
+    assert ledger.book(timestamp=1, decimals={ASSET: 18}).market.emodes[1].price == 7

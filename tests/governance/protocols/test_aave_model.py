@@ -57,7 +57,7 @@ def act(model: Model, draw) -> None:
         model.choose(user, draw(st.sampled_from((0, *model.modes))))
     elif what == "upgrade":
         if later := VERSIONS[VERSIONS.index(model.version) + 1 :]:
-            model.upgrade(draw(st.sampled_from(later)), told=draw(st.booleans()))
+            model.upgrade(draw(st.sampled_from(later)))
     else:
         move(model, draw, what, user, number)
 

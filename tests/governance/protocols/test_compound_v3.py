@@ -175,8 +175,8 @@ def test_base_moves_between_suppliers_and_out_of_debt(market, agrees):
     assert own(taken, DAN)["principal"] > 0
 
 
-def test_debt_that_moves_without_a_word_is_found(market, differences):
-    """No event tells a borrower's part of a transfer: it is a finding with the account, the block and both values."""
+def test_debt_that_moves_between_borrowers_is_found(market, differences):
+    """No event tells of it, and the totals stay: it is a finding with the account, the block and both values."""
     open_position(market)
     assert market.supply(CAY, market.collaterals["CBTC"], 10 * WAD)
     assert market.withdraw(CAY, market.base, 5_000 * 10**6)
@@ -186,6 +186,21 @@ def test_debt_that_moves_without_a_word_is_found(market, differences):
     assert found[ANN, "principal"].contract < found[ANN, "principal"].collected < 0
     assert found[CAY, "principal"].contract > found[CAY, "principal"].collected
     assert {finding.block_number for finding in report.findings} == {taken.block_number}
+
+
+def test_debt_that_a_transfer_makes_or_repays_is_read(market, agrees):
+    """No event tells a borrower's part, but the totals show it; every principal is read then."""
+    open_position(market)
+    market.shop.wait(40 * DAY)
+    for sender, recipient in ((ANN, BEN), (BEN, ANN), (ANN, BEN)):
+        assert market.tries(sender, "transfer(address,uint256)", recipient, 777_777_777)
+        taken = agrees()
+        assert own(taken, ANN)["principal"] == market.principal(ANN) < 0
+        words = Reading.objects.get(block_number=taken.block_number).words
+        market.shop.wait(40 * DAY)
+        assert market.supply(CAY, market.base, 987_654_321)
+    assert f"principal:{ANN}" in words
+    agrees()
 
 
 def test_several_things_in_one_block(market, agrees):
