@@ -113,7 +113,7 @@ def test_an_external_node_is_never_started_or_stopped_and_must_make_sense(data, 
         status = Node().status()
         assert (status.running, status.external, status.pid) == (False, True, 0)
         assert "secret" not in str(status)
-        with pytest.raises(ServiceError, match="not JSON"):
+        with pytest.raises(ServiceError, match="no JSON"):
             Node().start()
         Node().stop()
         other.shutdown()
