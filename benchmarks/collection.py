@@ -83,8 +83,8 @@ class Site:
     url: str
     blocks: int
 
-    def ours(self, arm: str = "ours", *, last: int = 0, node: str = "", fetchers: int = 4, largest: int = 0) -> Run:
-        """Run an arm of `benchmarks.arms`."""
+    def ours(self, arm: str = "ours", *, last: int = 0, node: str = "", fetchers: int = 2, largest: int = 0) -> Run:
+        """Run an arm of `benchmarks.arms`; two fetchers are best beside a node on the same two processors."""
         argv = [sys.executable, "-c", START, arm, "--largest", str(largest)]
         return self._run(arm, argv, last=last, node=node, fetchers=fetchers)
 
@@ -92,7 +92,7 @@ class Site:
         """Run cryo with an interpreter that has it."""
         return self._run("cryo", [python, "benchmarks/cryo_arm.py", "--database", self.url])
 
-    def _run(self, arm: str, argv: list[str], *, last: int = 0, node: str = "", fetchers: int = 4) -> Run:
+    def _run(self, arm: str, argv: list[str], *, last: int = 0, node: str = "", fetchers: int = 2) -> Run:
         """Run one arm on empty tables and return what it printed, with its rate in logs a second."""
         _empty(self.url)
         argv += ["--node", node or self.node.url, "--contract", self.contract, "--last", str(last or self.blocks)]
