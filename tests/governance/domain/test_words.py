@@ -46,11 +46,15 @@ WORD = (
 )  # fmt: skip
 
 
-def vectors(name: str) -> list[dict]:
+def real(name: str) -> dict:
     path = SHARED / name
     if not path.exists():
         pytest.skip(f"{name} is not beside this checkout: it is real data, and never committed")
-    return json.loads(path.read_text(encoding="utf-8"))["vectors"]
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def vectors(name: str) -> list[dict]:
+    return real(name)["vectors"]
 
 
 @given(words, layouts)
@@ -185,10 +189,7 @@ def test_real_configurations_decode_and_encode():
 
 
 def test_the_layout_is_that_of_the_real_configurations():
-    path = SHARED / "reserve_bitmaps.json"
-    if not path.exists():
-        pytest.skip("reserve_bitmaps.json is not beside this checkout: it is real data, and never committed")
-    layout = json.loads(path.read_text(encoding="utf-8"))["layout"]
+    layout = real("reserve_bitmaps.json")["layout"]
     assert {name: [field.at, field.width] for name, field in reserve_word.FIELDS.items()} == layout
 
 
