@@ -5,12 +5,10 @@ The contract is our own (`tests/contracts/comet`), written from the published ru
 
 from __future__ import annotations
 
-import json
 import random
 
 import pytest
 
-from forecasting.books import ledger_at
 from forecasting.collect import collect, reconcile, snapshot
 from forecasting.models import Reading
 from governance.domain.comet import AssetTerms, Totals, principal_of, supplier_principal
@@ -18,6 +16,7 @@ from governance.errors import InputError
 from governance.protocols.base import plugin
 from tests import comet_market
 from tests.comet_market import BOT, BUILDER, MAX, PEOPLE, WAD
+from tests.freezing import survives_freezing
 from tests.workshop import Workshop, own_node
 
 pytestmark = pytest.mark.django_db
@@ -92,15 +91,7 @@ def test_a_full_ledger_survives_being_frozen(market, agrees):
     open_position(market)
     for _ in range(20):
         market.step(draw)
-    taken = agrees()
-    ledger = ledger_at(taken.deployment, block=taken.block_number)
-    again = plugin(taken.deployment.flavour)(taken.deployment.addresses).ledger()
-    again.restore(json.loads(json.dumps(ledger.freeze())))
-    decimals = dict(taken.deployment.reserves.values_list("address", "decimals"))
-    for seconds in (0, 86_400):
-        moment = {"timestamp": taken.timestamp + seconds, "decimals": decimals}
-        assert again.book(**moment) == ledger.book(**moment)
-    assert again.freeze() == ledger.freeze()
+    survives_freezing(agrees())
 
 
 def test_no_reading_is_needed_where_everything_is_told(market, agrees):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import random
 
 import pytest
 
-from forecasting.books import ledger_at
 from forecasting.collect import collect, reconcile, snapshot
 from governance.domain.morpho import LARGEST_FEE
 from governance.errors import InputError
 from governance.protocols.base import plugin
 from tests import morpho_market
+from tests.freezing import survives_freezing
 from tests.morpho_market import BUILDER, LLTV, PARAMS, PEOPLE, TREASURY
 from tests.workshop import Workshop
 
@@ -86,15 +85,7 @@ def test_a_full_ledger_survives_being_frozen(market, agrees):
     open_position(market)
     for _ in range(20):
         market.step(draw)
-    taken = agrees()
-    ledger = ledger_at(taken.deployment, block=taken.block_number)
-    again = plugin(taken.deployment.flavour)(taken.deployment.addresses).ledger()
-    again.restore(json.loads(json.dumps(ledger.freeze())))
-    decimals = dict(taken.deployment.reserves.values_list("address", "decimals"))
-    for seconds in (0, 86_400):
-        moment = {"timestamp": taken.timestamp + seconds, "decimals": decimals}
-        assert again.book(**moment) == ledger.book(**moment)
-    assert again.freeze() == ledger.freeze()
+    survives_freezing(agrees())
 
 
 def test_interest_of_a_year_and_its_fee(market, agrees):
