@@ -15,7 +15,11 @@ from typing import Any, NoReturn
 import msgspec
 
 from governance.chain import limits, reverts
+from governance.chain.quantities import nonsense, octets, quantity
 from governance.errors import CallReverted, ChainError, ChainUnavailable, DishonestAnswer, RangeTooLarge, RateLimited
+
+__all__ = ["Header", "Receipt", "digest", "header", "nonsense", "not_json", "octets", "parse", "quantity"]
+__all__ += ["receipt", "result", "results", "whole"]
 
 _SECRETIVE = re.compile(r"\w+://\S+|/[\w./-]{12,}|\b(?!0x)(?=[\w-]*\d)[\w-]{24,}")
 _EXECUTION_REVERTED = 3
@@ -146,26 +150,6 @@ def whole(raw: bytes, requests: Sequence[tuple[str, Sequence[object]]], host: st
         raise ChainError(f"The node does not hold block {block} (yet).", block=block, kind="lagging")
 
 
-def quantity(value: object, what: str) -> int:
-    """Return the integer that a ``0x…`` quantity says; raises `DishonestAnswer` for anything else."""
-    if not isinstance(value, str) or not value.startswith("0x"):
-        nonsense(what, value)
-    try:
-        return int(value, 16)
-    except ValueError:
-        nonsense(what, value)
-
-
-def octets(value: object, what: str) -> bytes:
-    """Return the bytes of ``0x…`` data; raises `DishonestAnswer` for anything else."""
-    if not isinstance(value, str) or not value.startswith("0x"):
-        nonsense(what, value)
-    try:
-        return bytes.fromhex(value[2:])
-    except ValueError:
-        nonsense(what, value)
-
-
 def digest(value: object, what: str) -> str:
     """Return a 32-byte hash as lower-case ``0x…`` text; raises `DishonestAnswer` for anything else."""
     if not isinstance(value, str) or len(value) != _HASH_LENGTH:
@@ -213,11 +197,6 @@ def receipt(found: object) -> Receipt:
         contract=str(found.get("contractAddress") or ""),
         logs=tuple(found["logs"]),
     )
-
-
-def nonsense(what: str, value: object) -> NoReturn:
-    """Raise `DishonestAnswer` for an answer that cannot be one."""
-    raise DishonestAnswer(f"The node's answer to {what} makes no sense: {str(value)[:200]!r}.", method=what)
 
 
 def _refuse(error: object, method: str) -> NoReturn:

@@ -8,9 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from governance.chain import incidents, ranges, store
+from governance.chain import incidents, partitions, ranges, reader, store
 from governance.chain.coverage import missing
 from governance.chain.fetchers import Fetchers, Work, subtract
+from governance.chain.reading import read_here
 from governance.chain.reorgs import settle
 from governance.chain.sizing import Sizing
 from governance.env import env
@@ -18,16 +19,20 @@ from governance.errors import ChainError, ChainUnavailable, DishonestAnswer, Ran
 from governance.models import Incident, Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from governance.chain.client import Client
     from governance.chain.fetchers import Reading
     from governance.chain.ranges import Range
+    from governance.chain.reader import Read
     from governance.models import Stream
 
     Progress = Callable[[int, int, str], None]
 
 PATIENCE = 3  # how often the same blocks are asked for again after an answer that cannot be
+TOGETHER = 4 * 1024 * 1024  # bytes of rows that are landed in one transaction
+SUMMARIZED = 50_000  # logs after which the block-range indexes learn of them
+LONGEST = 1.0  # seconds that rows wait for others
 TIRED = 3  # single blocks refused in the same words, after which it is not the number of blocks that they are about
 
 
@@ -89,6 +94,10 @@ class _Collector:
         self._disappointments: Counter[int] = Counter()
         self._refusals: Counter[str] = Counter()  # of single blocks, by the words
         self._tally = Tally()
+        self._reader: Read = read_here
+        self._waiting: list[tuple[Reading, Range]] = []  # to be landed together
+        self._waiting_since = 0.0
+        self._unsummarized = 0  # logs that no block-range index knows of
         self._replan = False  # whether somebody else changed what is held
         self._began = time.perf_counter()
 
@@ -96,17 +105,27 @@ class _Collector:
         """Do it all and return what was done."""
         if not self._work:
             return self._tally
-        with Fetchers(self._read, width=env().fetchers) as fetchers:
-            while readings := fetchers.next(self._work, lambda: self._sizing.size):
-                for reading in readings:
-                    if isinstance(reading.found, ChainError):
-                        self._refused(reading, reading.found)
-                    else:
-                        self._answered(reading, reading.found)
-                if self._replan:
-                    self._work = Work(subtract(self._missing(), [*fetchers.under_way(), *self._given_up()]))
-                    self._replan = False
+        with reader.reading(self._total) as self._reader, Fetchers(self._read, width=env().fetchers) as fetchers:
+            try:
+                self._collect(fetchers)
+            except ChainError:
+                self._land_waiting()
+                raise
         return self._tally
+
+    def _collect(self, fetchers: Fetchers) -> None:
+        while readings := fetchers.next(self._work, lambda: self._sizing.size):
+            for reading in readings:
+                if isinstance(reading.found, ChainError):
+                    self._refused(reading, reading.found)
+                else:
+                    self._answered(reading, reading.found)
+            if self._due() or not (self._work or fetchers.under_way()):
+                self._land_waiting()
+            if self._replan:
+                busy = [*fetchers.under_way(), *self._given_up(), *((one.first, one.last) for one, _ in self._waiting)]
+                self._work = Work(subtract(self._missing(), busy))
+                self._replan = False
 
     def _missing(self) -> list[tuple[int, int]]:
         low, high = self._bounds
@@ -119,7 +138,7 @@ class _Collector:
         """Read a range, in a thread of the fetchers."""
         chain_id, addresses = self._chain.chain_id, self._stream.addresses
         try:
-            found = ranges.fetch(self._client, addresses, chain_id=chain_id, first=first, last=last)
+            found = ranges.fetch(self._client, addresses, chain_id=chain_id, first=first, last=last, read=self._reader)
         except DishonestAnswer as error:
             self._client.distrust(error, first=first, last=last)
             raise
@@ -127,20 +146,59 @@ class _Collector:
 
     def _answered(self, reading: Reading, found: Range) -> None:
         self._sizing.answered(reading.last - reading.first + 1, octets=found.size, seconds=found.seconds)
+        if not self._waiting:
+            self._waiting_since = time.perf_counter()
+        self._waiting.append((reading, found))
+
+    def _due(self) -> bool:
+        size = sum(len(found.headers) + len(found.logs) for _, found in self._waiting)
+        return size >= TOGETHER or time.perf_counter() - self._waiting_since > LONGEST
+
+    def _land_waiting(self) -> None:
+        waiting, self._waiting = sorted(self._waiting, key=_first), []
+        run: list[tuple[Reading, Range]] = []
+        for reading, found in waiting:
+            if run and not _follows(found, run[-1][1]):
+                self._land(run)
+                run = []
+            run.append((reading, found))
+        if run:
+            self._land(run)
+
+    def _land(self, run: Sequence[tuple[Reading, Range]]) -> None:
+        """Land ranges that follow each other in one transaction; when that fails, each by itself, to find out which."""
+        reading, found = run[-1]
         try:
-            landed = store.land(self._stream, found, provider=reading.provider)
-        except store.Orphaned as orphaned:
-            self._unlinked(reading, orphaned)
-            return
-        except DishonestAnswer as error:  # it cannot stand beside what is held
-            self._client.distrust(error, first=reading.first, last=reading.last)
-            self._again(reading, error)
+            landed = store.land(self._stream, *(found for _, found in run), provider=found.provider)
+        except (store.Orphaned, DishonestAnswer) as error:
+            if len(run) == 1:
+                self._rejected(reading, error)
+                return
+            landed = False
+        if not landed and len(run) > 1:
+            for one in run:
+                self._land([one])
             return
         self._replan |= not landed
         if landed:
-            self._tally.landed(found)
+            self._landed([part for _, part in run])
         pace = self._tally.logs / max(time.perf_counter() - self._began, 1e-9)
         self._progress(self._tally.blocks, self._total, f"block {reading.last:,}, {pace:,.0f} logs/s")
+
+    def _landed(self, parts: Sequence[Range]) -> None:
+        for part in parts:
+            self._tally.landed(part)
+        self._unsummarized += sum(part.n_logs for part in parts)
+        if self._unsummarized >= SUMMARIZED:  # now, while the nodes are busy, rather than all of it in the end
+            self._unsummarized = 0
+            partitions.summarize(self._chain.chain_id, first=parts[0].first, last=parts[-1].last)
+
+    def _rejected(self, reading: Reading, error: store.Orphaned | DishonestAnswer) -> None:
+        if isinstance(error, store.Orphaned):
+            self._unlinked(reading, error)
+        else:  # it cannot stand beside what is held
+            self._client.distrust(error, first=reading.first, last=reading.last)
+            self._again(reading, error)
 
     def _unlinked(self, reading: Reading, orphaned: store.Orphaned) -> None:
         """Find out whose word is outdated: what is held, which is taken back then, or what was just read."""
@@ -225,6 +283,15 @@ class _Collector:
 def _words(error: ChainError) -> str:
     """Return what a refusal says, as far as it is the same for other blocks."""
     return str(error.facts.get("kind") or re.sub(r"(?:0x[0-9a-f]+|\d+)", "#", error.message))
+
+
+def _first(waiting: tuple[Reading, Range]) -> int:
+    return waiting[0].first
+
+
+def _follows(found: Range, before: Range) -> bool:
+    """Return whether a range can be landed together with the one before it."""
+    return (found.first, found.first_parent, found.provider) == (before.last + 1, before.last_hash, before.provider)
 
 
 def _known_size(chain_id: int, host: str) -> int:

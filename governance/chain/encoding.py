@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
 
-from governance.chain import answers
+from governance.chain.quantities import nonsense, quantity
 from governance.domain import lattice
 from governance.errors import DishonestAnswer
 
@@ -132,9 +132,9 @@ class _Indexes(dict[str, str]):
     """Log indexes as nodes write them -> as columns take them."""
 
     def __missing__(self, said: str) -> str:
-        index = answers.quantity(said, "a log's index")
+        index = quantity(said, "a log's index")
         if not 0 <= index <= _LARGEST_INDEX:
-            answers.nonsense("a log's index", said)
+            nonsense("a log's index", said)
         self[said] = f"{index:08x}"
         return self[said]
 
@@ -155,9 +155,9 @@ def header_rows(chain_id: int, headers: Iterable[RawHeader]) -> bytes:
 
 
 def _header_row(chain_id: int, header: RawHeader) -> str:
-    number, time = answers.quantity(header.number, "a block number"), answers.quantity(header.timestamp, "a block time")
+    number, time = quantity(header.number, "a block number"), quantity(header.timestamp, "a block time")
     if not (0 <= number <= _LARGEST_NUMBER and 0 <= time <= _LARGEST_NUMBER):
-        answers.nonsense("a header's number and time", f"{header.number}, {header.timestamp}")
+        nonsense("a header's number and time", f"{header.number}, {header.timestamp}")
     return (
         f"000500000008{chain_id:016x}00000008{number:016x}"
         f"00000020{header.hash[2:]}00000020{header.parent_hash[2:]}00000008{time:016x}"
@@ -235,7 +235,7 @@ def _block(place: _Place) -> bytes:
 
 
 def _refuse(log: RawLog, place: _Place | None) -> NoReturn:
-    number = answers.quantity(log.block_number, "a log's block number")
+    number = quantity(log.block_number, "a log's block number")
     message = f"A log of block {number} is outside of the range, of another address, or of an orphaned block."
     orphaned = place is not None and (log.removed or log.block_hash != place.hash)
     raise DishonestAnswer(message, kind="contradiction" if orphaned else "out-of-range", block=number)

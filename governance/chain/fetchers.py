@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from governance.chain.ranges import Range
 
-AHEAD = 1  # ranges that wait to be landed while all threads read others
+AHEAD = 3  # ranges that wait to be landed while all threads read others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from governance.bulk import analyze
+from governance.bulk import FEW, analyze
 from governance.chain import coverage, incidents, merging, partitions, providers
 from governance.chain.collector import Tally, collect_stream
 from governance.chain.reorgs import block_hash, require_settled, settle
@@ -94,7 +94,7 @@ def collect(client: Client, deployment: Deployment, *, to_block: int, progress: 
         tally = _collect(client, deployment, to_block=to_block, progress=progress)
     if tally.logs >= MANY_LOGS:
         partitions.refresh(chain.chain_id, first=tally.lowest, last=tally.highest)
-        analyze(Block, Coverage)
+        analyze(Block, Coverage, target=FEW)
     if tally.ranges:
         for stream in deployment.streams.select_related("deployment"):
             merging.merge(stream, settled=to_block - env().reorg_limit)

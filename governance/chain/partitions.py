@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.db import connection, transaction
 from psycopg import sql
 
+from governance.bulk import FEW
 from governance.locks import hold
 
 BLOCKS = 1_000_000
@@ -40,17 +41,32 @@ def ensure(chain_id: int, *, first: int, last: int) -> None:
 def refresh(chain_id: int, *, first: int, last: int) -> None:
     """Let the database look at what landed in blocks ``first`` to ``last``: right after a bulk load it plans for none.
 
-    The block-range indexes learn of new pages, which every search would read otherwise. Statistics are made of the
-    columns that are searched alone: of all of them, they would take longer than the landing.
+    Statistics are made of the columns that are searched alone: of all of them, they would take longer than the landing.
     """
+    summarize(chain_id, first=first, last=last)
+    columns = sql.SQL(", ").join(map(sql.Identifier, SEARCHED))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SET LOCAL default_statistics_target = {}").format(sql.Literal(FEW)))
+        for table, _ in _range_indexes(chain_id, first, last):
+            cursor.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(table), columns))
+
+
+def summarize(chain_id: int, *, first: int, last: int) -> None:
+    """Let the block-range indexes learn of the pages with blocks ``first`` to ``last``: every search reads new ones.
+
+    Call it outside of a transaction: nobody else can do it, or vacuum the table, until that ends.
+    """
+    with connection.cursor() as cursor:
+        for _, index in _range_indexes(chain_id, first, last):
+            cursor.execute("SELECT brin_summarize_new_values(%s::regclass)", [index])
+
+
+def _range_indexes(chain_id: int, first: int, last: int) -> list[tuple[str, str]]:
+    """Return the partitions of blocks ``first`` to ``last``, each with one of its block-range indexes."""
     names = [_name(chain_id, number) for number in range(first // BLOCKS, last // BLOCKS + 1)]
     with connection.cursor() as cursor:
         cursor.execute(_RANGE_INDEXES, [PARENT, names])
-        found = cursor.fetchall()
-        for table, index in found:
-            cursor.execute("SELECT brin_summarize_new_values(%s::regclass)", [index])
-            columns = sql.SQL(", ").join(map(sql.Identifier, SEARCHED))
-            cursor.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(table), columns))
+        return list(cursor.fetchall())
 
 
 def _exists(name: str) -> bool:

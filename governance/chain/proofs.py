@@ -3,8 +3,7 @@
 A bloom filter shows that a block without logs of ours is truly empty, but not that a block with some has all of them.
 The receipts do: the root of their trie is part of the header, so of the block's hash, which is computed anew: otherwise
 root, bloom and time would be the node's word only, beside a hash that is right. Receipts are asked of another provider
-where there is one. Which blocks are looked at follows from their hashes and a secret of this process: a node knows the
-hashes before it answers, so without the secret it could lie about the other blocks only.
+where there is one. Which blocks are looked at, nobody can foretell (`governance.chain.sampling`).
 
 References
 ----------
@@ -14,8 +13,6 @@ Ethereum yellow paper, 4.3 (the block), 4.3.1 (receipts), appendices B (RLP) and
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -32,11 +29,6 @@ if TYPE_CHECKING:
 KNOWN_TYPES = frozenset({0, 1, 2, 3, 4})
 """Transaction types whose receipts have the four fields; some rollups have others, whose roots we cannot compute."""
 
-MOST_HASHED = 16
-"""Headers of one range that are hashed besides those of the sampled blocks."""
-
-_SCALE = 2**32
-_SALT = secrets.token_bytes(16)
 _QUANTITIES = frozenset(
     {"difficulty", "number", "gas_limit", "gas_used", "timestamp", "base_fee_per_gas", "blob_gas_used"}
     | {"excess_blob_gas"}
@@ -81,24 +73,6 @@ class _Answer(msgspec.Struct, gc=False):
 _ANSWERS = msgspec.json.Decoder(list[_Answer])
 
 
-def sample(headers: Sequence[RawHeader], share: float, *, in_doubt: frozenset[str] = frozenset()) -> list[RawHeader]:
-    """Return the headers whose hash says that their blocks are looked at; ``share`` is how many of all, 0 to 1.
-
-    Blocks ``in_doubt`` (hashes) are always looked at, unless none is: a node that hides a block's logs may do so twice.
-    """
-    bar = round(share * _SCALE)
-    return [header for header in headers if bar and (_draw(header.hash) < bar or header.hash in in_doubt)]
-
-
-def some(hashes: Sequence[str], most: int) -> list[str]:
-    """Return at most ``most`` of the hashes, which nobody can foretell."""
-    return sorted(hashes, key=_draw)[:most] if len(hashes) > most else list(hashes)
-
-
-def _draw(block_hash: str) -> int:
-    return int.from_bytes(hashlib.sha256(_SALT + block_hash.encode()).digest()[:4])
-
-
 def is_its_hash(header: RawHeader) -> bool:
     """Return whether a header's fields hash to the hash that it is given with."""
     found: list[trie.Item] = []
@@ -116,10 +90,8 @@ def _field(name: str, value: object) -> bytes:
     return trie.integer(answers.quantity(value, name)) if name in _QUANTITIES else answers.octets(value, name)
 
 
-def check_headers(
-    client: Client, headers: Sequence[RawHeader], sampled: Sequence[RawHeader], *, chain_id: int, host: str
-) -> None:
-    """Hash the headers of the sampled blocks and of a few others.
+def check_headers(client: Client, looked: Sequence[RawHeader], *, chain_id: int, host: str) -> None:
+    """Hash some headers.
 
     Some rollups' headers have fields that we do not know. So they must be their hashes only where any of them is, or
     was before in this process; the first time, another provider's header is looked at as well.
@@ -129,8 +101,6 @@ def check_headers(
     DishonestAnswer
         When a header is not what was hashed; the fact ``host`` says who gave it.
     """
-    chosen = {*some([header.hash for header in headers], MOST_HASHED), *(header.hash for header in sampled)}
-    looked = [header for header in headers if header.hash in chosen]
     false = [header for header in looked if not is_its_hash(header)]
     if len(false) < len(looked):
         _hashing.add(chain_id)

@@ -18,6 +18,7 @@ from governance.chain import partitions, sharing
 from governance.chain.abi import checksum
 from governance.chain.coverage import content, covered_to, digest, octets
 from governance.chain.encoding import BLOCK_COLUMNS, HASH_AT, HEADER_WIDTH, LOG_COLUMNS
+from governance.chain.ranges import Range, joined
 from governance.errors import DishonestAnswer
 from governance.locks import hold, share
 from governance.models import Block, Chain, Coverage, Log, Reorg, Stream
@@ -25,7 +26,6 @@ from governance.models import Block, Chain, Coverage, Log, Reorg, Stream
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from governance.chain.ranges import Range
     from governance.models import Deployment
 
 __all__ = ["LogRow", "Orphaned", "covered_to", "digest", "held_blocks", "land", "newest_logs", "read_logs", "rewind"]
@@ -58,8 +58,17 @@ class LogRow(NamedTuple):
     data: bytes
 
 
-def land(stream: Stream, found: Range, *, provider: str) -> bool:
-    """Store a range of ``stream`` in one transaction; return False when another collector has landed a part of it.
+def land(stream: Stream, *parts: Range, provider: str) -> bool:
+    """Store ranges of ``stream`` in one transaction; return False when another collector has landed a part of them.
+
+    Parameters
+    ----------
+    stream : Stream
+        Whose they are.
+    parts : Range
+        One or more that follow each other. Each gets a row in the ledger.
+    provider : str
+        Who gave them.
 
     Raises
     ------
@@ -68,12 +77,13 @@ def land(stream: Stream, found: Range, *, provider: str) -> bool:
     Orphaned
         When the range does not continue the blocks that are held on either side, or contradicts one of them.
     """
+    found = joined(parts)
     partitions.ensure(stream.deployment.chain_id, first=found.first, last=found.last)
     collision = IntegrityError()
     for _ in range(_COLLISIONS):
         try:
             with transaction.atomic():
-                return _land(stream, found, provider)
+                return _land(stream, found, parts, provider)
         except _Taken:
             return False
         except IntegrityError as error:  # another worker's rows, which were not to be seen before it committed
@@ -102,7 +112,7 @@ def _contradiction(found: Range, why: str) -> DishonestAnswer:
     return DishonestAnswer(message, kind="contradiction", host=found.provider)
 
 
-def _land(stream: Stream, found: Range, provider: str) -> bool:
+def _land(stream: Stream, found: Range, parts: Sequence[Range], provider: str) -> bool:
     chain_id = stream.deployment.chain_id
     share(f"collect-{chain_id}")
     _need_not_wait_for_the_disk()
@@ -121,19 +131,23 @@ def _land(stream: Stream, found: Range, provider: str) -> bool:
     hold(f"ledger-{stream.pk}")
     if _overlaps(stream, found):
         raise _Taken
-    Coverage.objects.create(
-        stream=stream,
-        first=found.first,
-        last=found.last,
-        first_parent=found.first_parent,
-        last_hash=found.last_hash,
-        n_logs=found.n_logs,
-        content=found.content,
-        provider=provider,
-        proof=found.proof,
-        sampled=found.sampled,
-    )
+    Coverage.objects.bulk_create([_proof(stream, part, provider) for part in parts])
     return True
+
+
+def _proof(stream: Stream, part: Range, provider: str) -> Coverage:
+    return Coverage(
+        stream=stream,
+        first=part.first,
+        last=part.last,
+        first_parent=part.first_parent,
+        last_hash=part.last_hash,
+        n_logs=part.n_logs,
+        content=part.content,
+        provider=provider,
+        proof=part.proof,
+        sampled=part.sampled,
+    )
 
 
 def _need_not_wait_for_the_disk() -> None:

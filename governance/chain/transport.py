@@ -18,7 +18,7 @@ from governance.errors import ChainUnavailable, InputError, RangeTooLarge
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer. A node that sends more is cut off: it must not fill our memory."""
 
-_PIECE = 1024 * 1024  # bytes that one read takes at most
+_PIECE = 256 * 1024  # bytes that one read takes at most
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "breakwater"}
 
 

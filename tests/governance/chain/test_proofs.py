@@ -7,7 +7,7 @@ import re
 import msgspec
 import pytest
 
-from governance.chain import proofs, ranges, trie
+from governance.chain import proofs, ranges, sampling, trie
 from governance.chain.abi import keccak
 from governance.chain.client import Client
 from governance.errors import DishonestAnswer
@@ -86,7 +86,7 @@ def test_headers_may_be_of_an_unknown_form_only_where_none_was_ever_known(chain_
     forged = [msgspec.structs.replace(header, timestamp="0x1") for header in headers]
 
     def check(given, *, chain_id=31337):
-        proofs.check_headers(chain_client, given, given, chain_id=chain_id, host=chain_client.host)
+        proofs.check_headers(chain_client, given, chain_id=chain_id, host=chain_client.host)
 
     check(forged)
     with pytest.raises(DishonestAnswer, match="does not hash to the block's hash") as caught:
@@ -127,22 +127,22 @@ def test_nobody_can_foretell_the_sample(monkeypatch):
     hashes = [header.hash for header in headers]
     drawn = []
     for salt in (b"one", b"two"):
-        monkeypatch.setattr(proofs, "_SALT", salt)
-        drawn.append((proofs.sample(headers, 0.1), proofs.some(hashes, 16)))
+        monkeypatch.setattr(sampling, "_SALT", salt)
+        drawn.append((sampling.sample(headers, 0.1), sampling.some(hashes, 16)))
     assert drawn[0][0] != drawn[1][0]
     assert drawn[0][1] != drawn[1][1]
     assert len(set(drawn[0][1]) & set(hashes)) == 16
-    assert proofs.some(hashes[:16], 16) == hashes[:16]
+    assert sampling.some(hashes[:16], 16) == hashes[:16]
 
 
 def test_the_sample_is_the_same_in_one_process_whatever_the_order():
     headers = FakeChain([0] * 400).headers
-    chosen = proofs.sample(headers, 0.1)
+    chosen = sampling.sample(headers, 0.1)
     assert 10 < len(chosen) < 90
-    assert [header.hash for header in proofs.sample(headers[::-1], 0.1)] == [header.hash for header in chosen[::-1]]
-    assert set(map(id, chosen)) <= set(map(id, proofs.sample(headers, 0.2)))
-    assert proofs.sample(headers, 0) == []
-    assert proofs.sample(headers, 1) == headers
+    assert [header.hash for header in sampling.sample(headers[::-1], 0.1)] == [header.hash for header in chosen[::-1]]
+    assert set(map(id, chosen)) <= set(map(id, sampling.sample(headers, 0.2)))
+    assert sampling.sample(headers, 0) == []
+    assert sampling.sample(headers, 1) == headers
 
 
 def test_the_root_of_nothing_is_the_known_one():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from governance.chain import ranges
+from governance.chain import ranges, reading
 from governance.chain.proofs import Proven
 from governance.errors import DishonestAnswer
 from tests.ledger import FakeChain
@@ -16,16 +16,16 @@ HEADERS = FakeChain([0] * 4).headers
 def test_time_does_not_run_backwards():
     before = int(HEADERS[1].timestamp, 16)
     same = [*HEADERS[:2], msgspec.structs.replace(HEADERS[2], timestamp=hex(before))]
-    assert ranges._linked(same, 0) == same
+    assert reading.linked(same, 0) == same
     earlier = [*HEADERS[:2], msgspec.structs.replace(HEADERS[2], timestamp=hex(before - 1))]
     with pytest.raises(DishonestAnswer, match="Block 2 does not follow") as caught:
-        ranges._linked(earlier, 0)
+        reading.linked(earlier, 0)
     assert caught.value.facts["kind"] == "unlinked"
 
 
 def test_a_header_names_its_parent():
     with pytest.raises(DishonestAnswer, match="Block 2 does not follow"):
-        ranges._linked([HEADERS[0], HEADERS[1], msgspec.structs.replace(HEADERS[2], parent_hash="0x" + "ab" * 32)], 0)
+        reading.linked([HEADERS[0], HEADERS[1], msgspec.structs.replace(HEADERS[2], parent_hash="0x" + "ab" * 32)], 0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from governance.chain import coverage, partitions, store
+from governance.chain import coverage, partitions, ranges, store
 from governance.errors import DishonestAnswer, GapInData
 from governance.models import Block, Coverage, Log, Reorg, Stream
 from tests.ledger import CHAIN, CONTRACT, FakeChain, watched
@@ -40,6 +40,12 @@ def land_all(stream, chain, pieces) -> None:
         assert store.land(stream, chain.range(first, last), provider="one")
 
 
+def test_ranges_that_do_not_follow_each_other_are_not_one():
+    chain = FakeChain([0] * 6)
+    with pytest.raises(ValueError, match="do not follow each other"):
+        ranges.joined([chain.range(0, 1), chain.range(3, 4)])
+
+
 class Landing(TestCase):
     """Hypothesis runs each example in a transaction of its own."""
 
@@ -56,6 +62,20 @@ class Landing(TestCase):
         land_all(stream, chain, other)
         assert rows() == first
         assert store.digest(stream.deployment, LENGTH - 1) == digest
+
+    @settings(max_examples=15)
+    @given(counts=counts, pieces=cuts())
+    def test_ranges_that_follow_each_other_land_together_as_they_do_alone(self, counts, pieces):
+        chain, stream = FakeChain(counts), watched()
+        parts = [chain.range(first, last) for first, last in sorted(pieces)]
+        assert store.land(stream, *parts, provider="one")
+        together = rows(), store.digest(stream.deployment, LENGTH - 1)
+        assert list(Coverage.objects.order_by("first").values_list("first", "last")) == sorted(pieces)
+        assert coverage.verify(stream.deployment) == []
+        for table in (Coverage, Log, Block):
+            table.objects.all().delete()
+        land_all(stream, chain, pieces)
+        assert (rows(), store.digest(stream.deployment, LENGTH - 1)) == together
 
     @settings(max_examples=15)
     @given(counts=counts, pieces=cuts(), again=cuts(), ancestor=st.integers(-1, LENGTH - 1))

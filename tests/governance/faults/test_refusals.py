@@ -71,10 +71,10 @@ def test_what_cannot_stand_beside_what_is_held_is_asked_of_another_node(
     first = chaos("slow", amount=0)
     land = store.land
 
-    def refused(stream, found, *, provider):
+    def refused(stream, *parts, provider):
         if provider == first.host:
             raise DishonestAnswer("These logs contradict others.", kind="contradiction", host=provider)
-        return land(stream, found, provider=provider)
+        return land(stream, *parts, provider=provider)
 
     monkeypatch.setattr(collector.store, "land", refused)
     assert collect(ask(first.url, still_chain.url), deployment, to_block=HEAD) == undisturbed
