@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from forecasting.core import book as books
-from forecasting.core.realised import HOUR, Grid, Panel, grid, panel
+from forecasting.core.realised import HOUR, Grid, Panel, grid, panel, require_plausible
 from forecasting.history import require_derived
 from forecasting.models import AccountState, Dataset, Position, Price, Reserve, ReserveState, Snapshot
 from forecasting.pruning import pin
@@ -103,12 +103,14 @@ def freeze(snapshot: Snapshot) -> Frozen:
 
 
 def fresh(frozen: Frozen, snapshot: Snapshot) -> Frozen:
-    """Return ``frozen`` when its prices are fresh enough to publish on.
+    """Return ``frozen`` when its prices are fresh and plausible enough to publish on.
 
     Raises
     ------
     StaleData
         When the newest price is more than PRICE_MAX_AGE_HOURS behind the snapshot.
+    ImplausibleData
+        When a recent price leapt and nothing confirms it.
     """
     age, limit = (snapshot.timestamp - frozen.grid.observed) / HOUR, env().price_max_age_hours
     if age > limit:
@@ -116,6 +118,7 @@ def fresh(frozen: Frozen, snapshot: Snapshot) -> Frozen:
             f"The newest price is {age:.1f} hours behind the snapshot; at most {limit} are allowed. Collect again.",
             age_hours=age,
         )
+    require_plausible(frozen.grid, assets=frozen.symbols)
     return frozen
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from django.db import transaction
 from django.db.models import F
 
-from forecasting import datasets
+from forecasting import artifacts, datasets, freshness
 from forecasting.core import reporting
 from forecasting.core.book import USD, Floats
 from forecasting.core.cascade import CascadeEstimate, CascadeProblem
@@ -67,8 +67,10 @@ def fitted(version: ModelVersion, *, reserves: Sequence[Reserve]) -> tuple[Fitte
     ------
     InputError
         When a reserve was listed after the version was trained.
+    ImplausibleData
+        When the version was altered after it was registered.
     """
-    known = {asset["address"]: asset for asset in version.parameters["assets"]}
+    known = {asset["address"]: asset for asset in artifacts.load(version)["parameters"]["assets"]}
     missing = [reserve.symbol for reserve in reserves if reserve.address not in known]
     if missing:
         raise InputError(f"{version} does not know {', '.join(missing)}; run `manage.py train`.", field="model")
@@ -121,7 +123,7 @@ def problem(
 
 def depth_of(version: ModelVersion, symbols: Sequence[str]) -> Floats:
     """Return the (R,) depths (USD) of a cascade version; null stands for an asset that liquidations do not move."""
-    known = {asset["symbol"]: asset["depth"] for asset in version.parameters["assets"]}
+    known = {asset["symbol"]: asset["depth"] for asset in artifacts.load(version)["parameters"]["assets"]}
     return np.array([np.inf if known[symbol] is None else known[symbol] for symbol in symbols], dtype=np.float64)
 
 
@@ -164,16 +166,17 @@ def publish(snapshot: Snapshot, *, horizon_hours: int = HORIZON_HOURS, paths: in
     ------
     InputError
         When nothing was trained yet.
-    StaleData
-        When the prices are too old to publish on.
+    StaleData, GapInData, ImplausibleData
+        When the prices must not be published on; that becomes an alarm as well.
     """
     models = champions(snapshot.deployment, until=snapshot.timestamp)
     known = _published(snapshot, models=models, horizon_hours=horizon_hours)
     if known:
         return known
-    posed = problem(snapshot, models=models, horizon_hours=horizon_hours, paths=paths, seed=seed)
+    with freshness.guarded(snapshot.deployment):
+        posed = problem(snapshot, models=models, horizon_hours=horizon_hours, paths=paths, seed=seed)
+        bodies = volatility(snapshot, version=models["volatility"], horizon_hours=horizon_hours, paths=paths, seed=seed)
     market = reporting.cascade_body(posed.evaluate(), amplification=posed.amplification())
-    bodies = volatility(snapshot, version=models["volatility"], horizon_hours=horizon_hours, paths=paths, seed=seed)
     states = snapshot.reserve_states.select_related("reserve").order_by("reserve__index")
     rows: list[tuple[ModelVersion, Reserve | None, dict[str, object]]] = [
         (models["volatility"], state.reserve, bodies[state.reserve.symbol]) for state in states

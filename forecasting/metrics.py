@@ -1,13 +1,13 @@
-"""What Prometheus reads of this floor: how old the newest price, snapshot and model are."""
+"""What Prometheus reads of this floor: how old the newest price, snapshot and model are, and what is wrong."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Count, OuterRef, Subquery
 
-from forecasting.models import ModelVersion, Price, Reserve, Snapshot
+from forecasting.models import Alarm, ModelVersion, Price, Reserve, Snapshot
 from governance.metrics import gauge
 
 if TYPE_CHECKING:
@@ -21,8 +21,15 @@ def families() -> Iterator[Metric]:
     yield _age("price_age_seconds", "Age of the newest price.", _prices())
     snapshots = Snapshot.objects.values_list("deployment__slug", "timestamp")
     yield _age("snapshot_age_seconds", "Age of the newest snapshot's block.", snapshots)
-    models = ModelVersion.objects.values_list("deployment__slug", "created_timestamp")
+    models = ModelVersion.objects.exclude(deployment=None).values_list("deployment__slug", "created_timestamp")
     yield _age("model_age_seconds", "Age of the newest model's data.", models)
+    alarms = Alarm.objects.filter(resolved_at=None).values_list("line", "kind").annotate(count=Count("pk")).order_by()
+    yield gauge(
+        "open_alarms",
+        "Data or models with which something is wrong, by line of models.",
+        ["line", "kind"],
+        (([line, kind], count) for line, kind, count in alarms),
+    )
 
 
 def _prices() -> Iterable[tuple[str, int]]:

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from math import isfinite
 
+from forecasting import artifacts
 from forecasting.core import reporting
 from forecasting.core.book import USD
 from forecasting.core.scoring import Comparison
 from forecasting.core.walkforward import BASELINE, CHALLENGER, pooled
 from forecasting.fitting import Trained
 from forecasting.models import Forecast, ModelVersion, Reserve
-from governance.domain.canonical import digest
 from governance.version import code_version, lock_hash
 
 
 def register(trained: Trained) -> ModelVersion:
     """Write both versions and their forecasts; what is known already is left as it is. Return the cascade version."""
+    said = contents(trained)
     volatility = _version(
         trained,
-        kind=ModelVersion.Kind.VOLATILITY,
-        name=CHALLENGER,
-        parameters=_volatility_parameters(trained),
+        said[ModelVersion.Kind.VOLATILITY],
         metrics=_volatility_metrics(trained),
         good=CHALLENGER in trained.used,
     )
     cascade = _version(
         trained,
-        kind=ModelVersion.Kind.CASCADE,
-        name="filtered-simulation",
-        parameters={"volatility": volatility.artifact_hash, "assets": _depth_parameters(trained)},
+        said[ModelVersion.Kind.CASCADE],
         metrics=_cascade_metrics(trained),
         good=not _worse(trained),
         parent=volatility,
@@ -43,42 +41,52 @@ def register(trained: Trained) -> ModelVersion:
     return cascade
 
 
+def contents(trained: Trained) -> dict[str, artifacts.Content]:
+    """Return what the artifacts of both versions say, by kind."""
+    say = partial(
+        artifacts.content_of,
+        dataset=trained.frozen.dataset.hash,
+        seed=trained.seed,
+        config=trained.config.as_dict(),
+    )
+    volatility = say(kind=ModelVersion.Kind.VOLATILITY, name=CHALLENGER, parameters=_volatility_parameters(trained))
+    beneath = artifacts.content_hash(artifacts.pack(volatility))
+    cascade = say(
+        kind=ModelVersion.Kind.CASCADE,
+        name="filtered-simulation",
+        parameters={"volatility": beneath, "assets": _depth_parameters(trained)},
+    )
+    return {ModelVersion.Kind.VOLATILITY: volatility, ModelVersion.Kind.CASCADE: cascade}
+
+
 def _version(
     trained: Trained,
+    content: artifacts.Content,
     *,
-    kind: str,
-    name: str,
-    parameters: dict[str, object],
     metrics: dict[str, object],
     good: bool,
     parent: ModelVersion | None = None,
 ) -> ModelVersion:
-    content = {
-        "kind": kind,
-        "name": name,
-        "dataset": trained.frozen.dataset.hash,
-        "seed": trained.seed,
-        "config": trained.config.as_dict(),
-        "parameters": parameters,
-    }
+    packed = artifacts.pack(content)
     version, _ = ModelVersion.objects.get_or_create(
         deployment=trained.snapshot.deployment,
-        kind=kind,
-        artifact_hash=digest(content),
+        kind=content["kind"],
+        artifact_hash=artifacts.content_hash(packed),
         code_version=code_version(),
         defaults={
-            "name": name,
+            "name": content["name"],
             "dataset": trained.frozen.dataset,
             "lock_hash": lock_hash(),
             "seed": trained.seed,
-            "config": trained.config.as_dict(),
-            "parameters": parameters,
+            "config": content["config"],
+            "parameters": content["parameters"],
             "metrics": metrics,
             "verdict": ModelVersion.Verdict.CHAMPION if good else ModelVersion.Verdict.NOT_USED,
             "created_timestamp": trained.snapshot.timestamp,
             "parent": parent,
         },
     )
+    artifacts.store(version, content=packed)
     return version
 
 

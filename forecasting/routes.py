@@ -12,4 +12,10 @@ urlpatterns = [
     path("accounts/<str:address>/", views.account, name="account"),
     path("liquidations/", views.liquidations, name="liquidations"),
     path("forecasts/", views.forecasts, name="forecasts"),
+    path("models/", views.models, name="models"),
+    path("models/<int:number>/", views.model, name="model"),
+    path("league/", views.league, name="league"),
+    path("tails/", views.tails, name="tails"),
+    path("datasets/", views.datasets, name="datasets"),
+    path("datasets/<str:kind>/<str:source>/", views.dataset, name="dataset"),
 ]

@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, DecimalField, F, IntegerField, Q, QuerySet, Sum
+from django.db.models import Count, DecimalField, F, IntegerField, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Cast, Power
 
 from forecasting.models import (
     AccountState,
+    BacktestRun,
+    Decision,
     Derivation,
+    Forecast,
+    ImportedDataset,
+    ImportedFile,
+    ImportedPrice,
     Liquidation,
+    ModelVersion,
     ParameterChange,
     Position,
     Price,
     Reserve,
     Snapshot,
+    TrainingRun,
 )
 from forecasting.models import ReserveState as ReserveStateRow
 from governance.chain import store
@@ -24,10 +32,14 @@ from governance.domain.units import BPS, WAD
 from governance.models import Block, Coverage, Deployment, Reorg
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.models.expressions import Combinable
 
 HOUR = 3600
 DAY = 24 * HOUR
+MICROS = 10**6
+DIGITS = 10  # of a row's number, at most
 
 HEALTH_EDGES = (WAD, WAD * 105 // 100, WAD * 110 // 100, WAD * 125 // 100, WAD * 150 // 100, 2 * WAD)
 """Upper edges of the health-factor bands (wad); the last band is open."""
@@ -88,6 +100,36 @@ class CollectionStatus:
     bloom_proven: int
     reorgs: int
     digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One asset in an imported dataset of prices.
+
+    ``span`` is the length of its bars in seconds, 0 for single prices; ``first`` and ``last`` are unix microseconds.
+    """
+
+    asset: str
+    quote: str
+    span: int
+    rows: int
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        """What is priced, in what, and how often where that is needed to tell it apart."""
+        return f"{self.asset}/{self.quote}"
+
+    @property
+    def missing(self) -> int | None:
+        """Bars that are missing between the first and the last; None for single prices, which keep no grid."""
+        return (self.last - self.first) // (self.span * MICROS) + 1 - self.rows if self.span else None
+
+    @property
+    def complete(self) -> float | None:
+        """Share of the bars that are there; None for single prices."""
+        return None if self.missing is None else self.rows / (self.rows + self.missing)
 
 
 def protocols() -> QuerySet[Deployment]:
@@ -255,6 +297,73 @@ def collection_status(deployment: Deployment) -> CollectionStatus | None:
         reorgs=Reorg.objects.filter(chain=deployment.chain_id).count(),
         digest=store.digest(deployment, last),
     )
+
+
+def versions() -> QuerySet[ModelVersion]:
+    """Return every model version, that with the newest data first."""
+    rows = ModelVersion.objects.select_related("dataset", "deployment", "parent")
+    return rows.order_by("-created_timestamp", "-pk")
+
+
+def forecast_moments(deployment: Deployment, *, kind: str) -> QuerySet[Forecast, int]:
+    """Return the chain times at which forecasts of ``kind`` were made, the newest first."""
+    rows = Forecast.objects.filter(kind=kind, model_version__deployment=deployment)
+    return rows.order_by("-made_at").values_list("made_at", flat=True).distinct()
+
+
+def versions_in_use() -> list[int]:
+    """Return the versions that lines use now, of every line that has begun."""
+    rows = Decision.objects.filter(kind__in=Decision.APPOINTING).order_by("line", "-pk").distinct("line")
+    return list(rows.values_list("version_id", flat=True))
+
+
+def newest_forecasts(versions: Sequence[ModelVersion | int]) -> list[Forecast]:
+    """Return each version's newest forecast of the whole line at each horizon, the nearest horizon first."""
+    rows = Forecast.objects.filter(model_version__in=versions, reserve=None).select_related("model_version")
+    latest = rows.order_by("model_version_id", "horizon_hours", "-made_at", "-pk")
+    return list(latest.distinct("model_version_id", "horizon_hours"))
+
+
+def training_runs() -> QuerySet[TrainingRun]:
+    """Return every training job, the newest first."""
+    return TrainingRun.objects.order_by("-pk")
+
+
+def backtests() -> QuerySet[BacktestRun]:
+    """Return every backtest without its result, the newest first."""
+    return BacktestRun.objects.select_related("dataset").defer("result").order_by("-pk")
+
+
+def backtest(*, kind: str, number: str = "") -> BacktestRun | None:
+    """Return the finished backtest ``number`` (empty: the newest) with its result; None says that there is none."""
+    done = BacktestRun.objects.filter(kind=kind, status=BacktestRun.Status.DONE).select_related("dataset")
+    if number:
+        known = number.isascii() and number.isdigit() and len(number) < DIGITS
+        return done.filter(pk=int(number)).first() if known else None
+    return done.order_by("-pk").first()
+
+
+def imports() -> list[ImportedFile]:
+    """Return the newest file of every imported dataset, by the dataset's name."""
+    files = ImportedFile.objects.select_related("dataset", "result").order_by("dataset_id", "-number")
+    return sorted(files.distinct("dataset_id"), key=lambda file: file.dataset.name)
+
+
+def holdings(dataset: ImportedDataset) -> list[Holding]:
+    """Return what a dataset of prices holds, by asset."""
+    rows = ImportedPrice.objects.filter(dataset=dataset).values("asset", "quote", "span")
+    counted = rows.annotate(rows=Count("timestamp"), first=Min("timestamp"), last=Max("timestamp"))
+    return [Holding(**row) for row in counted.order_by("asset", "quote", "span")]
+
+
+def daily_closes(dataset: ImportedDataset, held: Holding) -> list[tuple[int, float]]:
+    """Return (unix seconds, last price) of each UTC day that has one, oldest first.
+
+    A bar that closes at midnight is the last of the day that ends then.
+    """
+    rows = ImportedPrice.objects.filter(dataset=dataset, asset=held.asset, quote=held.quote, span=held.span)
+    day = rows.annotate(day=(F("timestamp") - 1) / (DAY * MICROS)).order_by("day", "-timestamp").distinct("day")
+    return [(at // MICROS, float(close)) for _, at, close in day.values_list("day", "timestamp", "close")]
 
 
 def _base(amount: str, price: str, decimals: str) -> Combinable:

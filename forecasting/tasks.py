@@ -6,8 +6,10 @@ import logging
 from contextlib import suppress
 
 from celery import Task, shared_task
+from django.db import InterfaceError, OperationalError
 
-from forecasting import pruning, rounds, training
+from forecasting import patrol, pruning, rounds, training
+from forecasting.backtests import sharing
 from forecasting.selectors import final_snapshot
 from governance import deployments
 from governance.chain.client import default_client
@@ -43,6 +45,21 @@ def train(task: Task[..., None], run_id: int) -> None:
 
 
 @shared_task
+def watch() -> None:
+    """Look whether the data of every market is fresh, complete and plausible; alarms sound and end by it."""
+    with suppress(ConflictError), exclusive("watch on schedule"):
+        patrol.watch()
+
+
+@shared_task
+def monitor() -> None:
+    """Forecast in the shadow, score what is known now, and watch the champions of every line."""
+    with suppress(ConflictError), exclusive("monitor on schedule"):
+        for done in patrol.run():
+            log.info("%s: %d forecasts stand, %d were scored.", done.line, done.forecasts, done.scores)
+
+
+@shared_task
 def retrain() -> None:
     """Ask for fresh models of every protocol that has a book."""
     with suppress(ConflictError), exclusive("retrain on schedule"):
@@ -54,3 +71,16 @@ def retrain() -> None:
                 training.request(deployment, latest)
             except DataError as error:  # the other markets' models need not wait for this one's history
                 log.error("%s cannot be trained: %s", deployment.slug, error.message)  # noqa: TRY400 - says it all
+
+
+@shared_task(
+    base=Task,
+    bind=True,
+    autoretry_for=(OperationalError, InterfaceError),
+    retry_backoff=True,
+    max_retries=8,
+    acks_on_timeout=False,  # delivered again after a hard limit, so that somebody writes why the run has ended
+)
+def backtest(task: Task[..., None], run_id: int) -> None:
+    """Work on a backtest for a while."""
+    sharing.carry_out(run_id, message=task.request.id or "")

@@ -6,15 +6,19 @@ any number of times: after a crash it begins again, after the end it does nothin
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
-from forecasting import datasets, fitting, registering
+from forecasting import competing, daily, datasets, fields, fitting, lifecycle, registering, shadows
 from forecasting.core.config import TrainingConfig
+from forecasting.fields import Settings
+from forecasting.imports import catalogue
 from forecasting.models import ModelVersion, Snapshot, TrainingRun
 from governance.celery import app
 from governance.domain.canonical import digest
@@ -22,6 +26,8 @@ from governance.errors import BreakwaterError, DataError, InputError, ServiceErr
 from governance.locks import exclusive
 from governance.models import Deployment
 from governance.version import code_version, lock_hash
+
+log = logging.getLogger(__name__)
 
 type Progress = Callable[[int, int, str], None]
 
@@ -73,10 +79,52 @@ def request(
             "lock": lock_hash(),
         }
     )
+    return _ask(key, kind=ModelVersion.Kind.CASCADE, wanted=wanted)
+
+
+def request_source(
+    source: str,
+    assets: Sequence[str],
+    *,
+    seed: int = SEED,
+    config: Mapping[str, object] | None = None,
+) -> TrainingRun:
+    """Ask for the league's models of imported assets; the same request of the same data again is the same run.
+
+    Parameters
+    ----------
+    source : str
+        Name of the imported dataset, with or without ``prices/``.
+    assets : sequence of str
+    seed : int
+    config : mapping, optional
+        Settings of `forecasting.fields.Settings` that differ from the defaults.
+
+    Raises
+    ------
+    InputError
+        When there is no such dataset or asset, or a setting cannot be used.
+    DataError
+        When the prices must not be computed on.
+    """
+    file = catalogue.newest(catalogue.find(source, kind="prices"))
+    settings = Settings.read(config or {}).as_dict()
+    found = daily.read(source=file.dataset.name, assets=assets, version=file.version)  # refuse now what would fail then
+    fields.require_long_enough(fields.of_daily(found))
+    wanted = {
+        "source": file.dataset.name,
+        "version": file.version,
+        "assets": list(assets),
+        "seed": seed,
+        "config": settings,
+    }
+    key = digest({**wanted, "dataset": found.dataset.hash, "code": code_version(), "lock": lock_hash()})
+    return _ask(key, kind=ModelVersion.Kind.VARIANCE, wanted=wanted)
+
+
+def _ask(key: str, *, kind: ModelVersion.Kind, wanted: Mapping[str, object]) -> TrainingRun:
     with transaction.atomic():
-        run, created = TrainingRun.objects.get_or_create(
-            key=key, defaults={"kind": ModelVersion.Kind.CASCADE, "request": wanted}
-        )
+        run, created = TrainingRun.objects.get_or_create(key=key, defaults={"kind": kind, "request": wanted})
         run = TrainingRun.objects.select_for_update().get(pk=run.pk)
         if created or _lost(run):
             run.status, run.progress, run.error, run.attempts = TrainingRun.Status.QUEUED, 0, "", 0
@@ -108,9 +156,12 @@ def carry_out(run_id: int) -> None:
             _fail(run, f"gave up: {run.attempts} workers died on it")
             return
         _begin(run)
-        wanted = run.request
         try:
-            train(wanted["deployment"], wanted["snapshot"], seed=wanted["seed"], config=wanted["config"], run=run)
+            if run.kind == ModelVersion.Kind.VARIANCE:
+                train_source(run)
+            else:
+                wanted = run.request
+                train(wanted["deployment"], wanted["snapshot"], seed=wanted["seed"], config=wanted["config"], run=run)
         except BreakwaterError as error:
             _fail(run, error.message)
         except Exception as error:
@@ -121,7 +172,9 @@ def carry_out(run_id: int) -> None:
 def train(
     deployment_id: int, snapshot_id: int, *, seed: int, config: Mapping[str, object], run: TrainingRun
 ) -> ModelVersion:
-    """Train and register both models and their forecasts, and end the run, in one transaction.
+    """Train and register a market's models and their forecasts, and end the run, in one transaction.
+
+    The league's models compete on the market's prices as well, where these are long enough.
 
     Returns
     -------
@@ -134,17 +187,56 @@ def train(
         When the data must not be computed on.
     """
     snapshot = Snapshot.objects.select_related("deployment").get(pk=snapshot_id, deployment_id=deployment_id)
-
-    def tell(done: int, total: int, text: str) -> None:
-        _beat(run, progress=min(99, 100 * done // max(total, 1)), message=text)
-
-    result = fitting.fit(snapshot, seed=seed, config=TrainingConfig.read(config), progress=tell)
+    result = fitting.fit(snapshot, seed=seed, config=TrainingConfig.read(config), progress=_teller(run, 0, 70))
+    field, settings = fields.of_frozen(result.frozen, deployment=snapshot.deployment), Settings()
+    entries: tuple[competing.Entry, ...] = ()
+    if field is not None and fields.long_enough(field):
+        with _reporting_trouble(field.line):
+            entries = competing.compete(field, settings=settings, seed=seed, progress=_teller(run, 70, 99))
     with transaction.atomic():
         version = registering.register(result)
-        run.status, run.progress, run.message = TrainingRun.Status.DONE, 100, "done"
-        run.model_version, run.finished_at, run.heartbeat = version, timezone.now(), timezone.now()
-        run.save()
+        if field is not None and entries:
+            lifecycle.register(field, entries, settings=settings, seed=seed)
+            shadows.make(field)
+        _end(run, version)
     return version
+
+
+def train_source(run: TrainingRun) -> ModelVersion:
+    """Train and register the league's models of imported assets, and end the run; return the contender's version."""
+    wanted = run.request
+    settings = Settings.read(wanted["config"])
+    field = fields.of_source(source=wanted["source"], assets=wanted["assets"], version=wanted["version"])
+    entries = competing.compete(field, settings=settings, seed=wanted["seed"], progress=_teller(run, 0, 99))
+    with transaction.atomic():
+        version = lifecycle.register(field, entries, settings=settings, seed=wanted["seed"])[-1]
+        shadows.make(field)
+        _end(run, version)
+    return version
+
+
+@contextmanager
+def _reporting_trouble(line: str) -> Iterator[None]:
+    """Say loudly that the league cannot compete on a market's data, whose own models need not wait for it."""
+    try:
+        yield
+    except DataError as error:
+        log.error("The league's models of %s were not trained: %s", line, error.message)  # noqa: TRY400 - says it all
+
+
+def _teller(run: TrainingRun, low: int, high: int) -> Progress:
+    """Return what writes progress from ``low`` to ``high`` per cent into the run, which is its sign of life, too."""
+
+    def tell(done: int, total: int, text: str) -> None:
+        _beat(run, progress=low + (high - low) * done // max(total, 1), message=text)
+
+    return tell
+
+
+def _end(run: TrainingRun, version: ModelVersion) -> None:
+    run.status, run.progress, run.message = TrainingRun.Status.DONE, 100, "done"
+    run.model_version, run.finished_at, run.heartbeat = version, timezone.now(), timezone.now()
+    run.save()
 
 
 def wait(run: TrainingRun, *, progress: Progress, timeout: float) -> ModelVersion:

@@ -5,32 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from forecasting import selectors
-from forecasting.models import ModelVersion, Snapshot
+from forecasting import freshness, selectors
+from forecasting.freshness import Freshness
+from forecasting.models import BacktestRun, ImportedDataset, ImportedFile, ModelVersion, Snapshot
 from forecasting.panels import accounts as account_panels
+from forecasting.panels import backtests as backtest_panels
+from forecasting.panels import cards as card_panels
+from forecasting.panels import datasets as dataset_panels
 from forecasting.panels import forecasts as forecast_panels
+from forecasting.panels import league as league_panels
 from forecasting.panels import liquidations as liquidation_panels
 from forecasting.panels import market as panels
+from forecasting.panels import tails as tail_panels
 from governance.chain.abi import checksum
 from governance.domain.units import WAD
 from governance.errors import InputError
 from governance.pages import page
 
+VOLATILITY = "volatility"  # the kind of backtest that the league and the tails are from
 BELOW = {"1.02": WAD * 102 // 100, "1.1": WAD * 110 // 100, "1.25": WAD * 125 // 100, "2": 2 * WAD}
 
 
 def page_context(_request: HttpRequest) -> dict[str, object]:
     """Return what the frame of every page says of the models."""
-    return {"model_trained": trained_at}  # the template calls it
+    return {"model_trained": trained_at, "data_state": data_state}  # the template calls them
 
 
 def trained_at() -> int | None:
     """Return the chain time of the newest model's data, or None before the first."""
     return ModelVersion.objects.order_by("-created_timestamp").values_list("created_timestamp", flat=True).first()
+
+
+def data_state() -> Freshness | None:
+    """Return whether the market's data may be published on, or None when no market is watched."""
+    deployment = selectors.protocols().first()
+    return freshness.state(deployment) if deployment else None
 
 
 @require_safe
@@ -108,11 +121,68 @@ def liquidations(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def forecasts(request: HttpRequest) -> HttpResponse:
-    """Show what the models say, and how well they did."""
+    """Show what the models say, what they said before, and how well they did."""
     deployment = selectors.protocols().first()
-    symbol = request.GET.get("reserve", "")
-    context = forecast_panels.overview(deployment, symbol=symbol) if deployment else {"models": []}
+    asked = {"symbol": request.GET.get("reserve", ""), "made": request.GET.get("made", "")}
+    context = forecast_panels.overview(deployment, **asked) if deployment else {"models": []}
+    context["spoken"] = card_panels.spoken(selectors.newest_forecasts(selectors.versions_in_use()))
     return page(request, "forecasting/forecasts.html", context)
+
+
+@require_safe
+def models(request: HttpRequest) -> HttpResponse:
+    """List the model versions, the jobs that make them, and the backtests."""
+    context = {
+        "versions": card_panels.versions(list(selectors.versions()), link=_model),
+        "runs": forecast_panels.runs(list(selectors.training_runs()[:50])),
+        "backtests": backtest_panels.table(list(selectors.backtests()[:50]), link=_backtest),
+    }
+    return page(request, "forecasting/models.html", context)
+
+
+@require_safe
+def model(request: HttpRequest, number: int) -> HttpResponse:
+    """Show the card of one model version."""
+    found = get_object_or_404(selectors.versions(), pk=number)
+    return page(request, "forecasting/model.html", card_panels.overview(found))
+
+
+@require_safe
+def league(request: HttpRequest) -> HttpResponse:
+    """Show how the models did against each other in a backtest."""
+    asked = {"period": request.GET.get("horizon", "1d"), "asset": request.GET.get("asset", "")}
+    context = backtest_panels.overview(_finished(request))
+    if context["run"]:
+        context |= league_panels.overview(context["result"], **asked)
+    return page(request, "forecasting/league.html", context)
+
+
+@require_safe
+def tails(request: HttpRequest) -> HttpResponse:
+    """Show how often losses passed the value at risk in a backtest, and on which days."""
+    asked = {"asset": request.GET.get("asset", ""), "span": request.GET.get("span", "")}
+    context = backtest_panels.overview(_finished(request))
+    if context["run"]:
+        context |= tail_panels.overview(context["result"], **asked)
+    return page(request, "forecasting/tails.html", context)
+
+
+@require_safe
+def datasets(request: HttpRequest) -> HttpResponse:
+    """List what was imported from files."""
+    return page(
+        request,
+        "forecasting/datasets.html",
+        {"datasets": dataset_panels.listing(selectors.imports(), link=_dataset)},
+    )
+
+
+@require_safe
+def dataset(request: HttpRequest, kind: str, source: str) -> HttpResponse:
+    """Show one imported dataset: its files, what is odd in them, and how complete they are."""
+    found = get_object_or_404(ImportedDataset, kind=kind, source=source)
+    context = dataset_panels.overview(found, asset=request.GET.get("asset", ""))
+    return page(request, "forecasting/dataset.html", context)
 
 
 def newest() -> Snapshot | None:
@@ -123,3 +193,26 @@ def newest() -> Snapshot | None:
 
 def _account(row: Any) -> str:  # noqa: ANN401 - any row that has an account
     return reverse("account", args=[row.account])
+
+
+def _finished(request: HttpRequest) -> BacktestRun | None:
+    """Return the backtest that the address names, or the newest; None before the first."""
+    number = request.GET.get("run", "")
+    found = selectors.backtest(kind=VOLATILITY, number=number)
+    if number and found is None:
+        message = "There is no finished backtest of this number."
+        raise Http404(message)
+    return found
+
+
+def _model(row: ModelVersion) -> str:
+    return reverse("model", args=[row.pk])
+
+
+def _backtest(row: BacktestRun) -> str:
+    done = row.kind == VOLATILITY and row.status == BacktestRun.Status.DONE
+    return f"{reverse('league')}?run={row.pk}" if done else ""
+
+
+def _dataset(row: ImportedFile) -> str:
+    return reverse("dataset", args=[row.dataset.kind, row.dataset.source])

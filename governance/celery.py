@@ -40,6 +40,8 @@ app.conf.update(
         # A tick that no worker took before the next one is worthless.
         "collect": {"task": "forecasting.tasks.collect", "schedule": 60.0, "options": {"expires": 55}},
         "spread": {"task": "governance.tasks.spread", "schedule": 60.0, "options": {"expires": 55}},
+        "watch": {"task": "forecasting.tasks.watch", "schedule": 3600.0, "options": {"expires": 3500}},
+        "monitor": {"task": "forecasting.tasks.monitor", "schedule": 24 * 3600.0},
         "retrain": {"task": "forecasting.tasks.retrain", "schedule": 24 * 3600.0},
     },
 )

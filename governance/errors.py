@@ -20,8 +20,14 @@
     │   └── ExcessiveGas         the node asks for more gas than the executor ever pays for
     ├── DataError                what was collected or imported must not be computed on
     │   ├── StaleData
+    │   │   └── StoppedTrading   an asset has no prices any more while others have
     │   ├── GapInData
+    │   │   └── TooShort         a history that is complete, but not long enough
     │   └── ImplausibleData
+    │       ├── NotPositive      a price of zero or less
+    │       ├── OutOfOrder       times that go back
+    │       ├── DuplicateStamp   two rows of one time
+    │       ├── SyntheticSeries  a series that no market made: constant, rounded or copied
     │       ├── OffGrid          timestamps that are not on the series' own grid: interpolated, not observed
     │       ├── MixedUnits       amounts that switch from raw integers to decimals
     │       ├── WrongNumeraire   prices in another unit than they claim
@@ -162,16 +168,52 @@ class StaleData(DataError):
     code = "stale-data"
 
 
+class StoppedTrading(StaleData):
+    """An asset has no prices any more, while others have."""
+
+    code = "stopped-trading"
+
+
 class GapInData(DataError):
     """A part of the series is missing."""
 
     code = "gap-in-data"
 
 
+class TooShort(GapInData):
+    """The history is shorter than what is computed from it needs."""
+
+    code = "too-short"
+
+
 class ImplausibleData(DataError):
     """A value that cannot be true."""
 
     code = "implausible-data"
+
+
+class NotPositive(ImplausibleData):
+    """A price is zero or less."""
+
+    code = "not-positive"
+
+
+class OutOfOrder(ImplausibleData):
+    """Times go back where they must rise."""
+
+    code = "out-of-order"
+
+
+class DuplicateStamp(ImplausibleData):
+    """Two rows of one series have one time."""
+
+    code = "duplicate-stamp"
+
+
+class SyntheticSeries(ImplausibleData):
+    """No market made this series: it is constant, rounded to round numbers, or copied from itself."""
+
+    code = "synthetic-series"
 
 
 class OffGrid(ImplausibleData):

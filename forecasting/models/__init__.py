@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forecasting.models.backtests import BacktestRun, BacktestUnit
 from forecasting.models.history import (
     AccountState,
     Checkpoint,
@@ -24,12 +25,18 @@ from forecasting.models.imports import (
     ImportedPrice,
     ImportedQuote,
 )
+from forecasting.models.lifecycle import Alarm, Artifact, Decision, Score
 from forecasting.models.registry import Dataset, Forecast, ModelVersion, TrainingRun
 
 __all__ = [
     "AccountState",
+    "Alarm",
+    "Artifact",
+    "BacktestRun",
+    "BacktestUnit",
     "Checkpoint",
     "Dataset",
+    "Decision",
     "Derivation",
     "Forecast",
     "ImportedAccount",
@@ -47,6 +54,7 @@ __all__ = [
     "Reading",
     "Reserve",
     "ReserveState",
+    "Score",
     "Snapshot",
     "TrainingRun",
 ]

@@ -1,7 +1,8 @@
 """The registry: what was learnt, from which bytes, by which code, and what it said.
 
 `Dataset` <- `ModelVersion` <- `Forecast`, and `TrainingRun` for the job that made a version. Datasets, versions and
-forecasts are facts: they are written once. A run is the only row here that changes.
+forecasts are facts: they are written once. A run is the only row here that changes. Which version is in use, and how
+its forecasts did, is in `forecasting.models.lifecycle`.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class Dataset(models.Model):
 class ModelVersion(models.Model):
     """One fitted model: data in a canonical form, never code.
 
-    ``artifact_hash`` is the SHA-256 of the canonical JSON of kind, name, dataset hash, seed, configuration and
-    parameters, so that anybody who fits again can compare.
+    ``artifact_hash`` is the SHA-256 of kind, name, dataset hash, seed, configuration and parameters in the form of
+    `forecasting.artifacts`, so that anybody who fits again can compare.
     """
 
     class Kind(models.TextChoices):
@@ -53,6 +54,7 @@ class ModelVersion(models.Model):
 
         VOLATILITY = "volatility"
         CASCADE = "cascade"
+        VARIANCE = "variance"  # of fixed horizons, with tails: the models that compete in the league
 
     class Verdict(models.TextChoices):
         """Whether the version is used: a model that does not beat its baseline is kept, reported and left aside."""
@@ -60,9 +62,21 @@ class ModelVersion(models.Model):
         CHAMPION = "champion"
         NOT_USED = "not_used"
 
-    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="model_versions")
+    deployment = models.ForeignKey(
+        Deployment,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="model_versions",
+        help_text="Null: trained on imported files.",
+    )
     kind = models.CharField(max_length=16, choices=Kind)
     name = models.CharField(max_length=64)
+    line = models.CharField(
+        max_length=1000,
+        blank=True,
+        db_index=True,
+        help_text="Versions of one line compete for its championship: the market's slug, or source and assets.",
+    )
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="model_versions")
     parent = models.ForeignKey(
         "self",
@@ -75,8 +89,10 @@ class ModelVersion(models.Model):
     lock_hash = models.CharField(max_length=66)
     seed = models.BigIntegerField()
     config = models.JSONField(default=dict)
-    parameters = models.JSONField(default=dict)
+    parameters = models.JSONField(default=dict, help_text="What the artifact says, arrays by their shape alone.")
+    features = models.JSONField(default=list, help_text="Names of what the model reads of each day.")
     artifact_hash = models.CharField(max_length=66, db_index=True)
+    evidence_hash = models.CharField(max_length=66, blank=True, help_text="Of the out-of-sample forecasts.")
     metrics = models.JSONField(default=dict)
     verdict = models.CharField(max_length=16, choices=Verdict)
     created_timestamp = models.BigIntegerField(help_text="Chain time of the data's end, unix seconds.")
@@ -86,7 +102,9 @@ class ModelVersion(models.Model):
 
         constraints: ClassVar = (
             models.UniqueConstraint(
-                fields=("deployment", "kind", "artifact_hash", "code_version"), name="model_version_once"
+                fields=("deployment", "kind", "artifact_hash", "code_version"),
+                name="model_version_once",
+                nulls_distinct=False,
             ),
         )
         triggers: ClassVar = (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import log, sqrt
 from typing import Any
 
-from forecasting import selectors
+from forecasting import freshness, selectors
 from forecasting.models import Forecast, ModelVersion, Reserve, TrainingRun
+from forecasting.panels.words import model
 from forecasting.selectors import PricePoint
 from governance.exhibits import Badge, Chart, Column, Getter, Rule, Series, Table, Tone
 from governance.models import Deployment
@@ -17,23 +19,39 @@ HOUR = 3_600
 DAY = 24 * HOUR
 PAST_DAYS = 14  # before the fan, so that its width can be judged
 VOLATILITY_DAYS = 90
+MOMENTS = 6  # earlier forecasts that the page offers
 USD = 10**8
 RUN_TONES: dict[str, Tone] = {"queued": "info", "running": "info", "done": "good", "failed": "bad"}
 
 
-def overview(deployment: Deployment, *, symbol: str = "") -> dict[str, object]:
-    """Return the page's context; ``symbol`` chooses whose fan is drawn, the first forecast one by default."""
-    latest = {found.reserve.symbol: found for found in newest(deployment, kind="volatility") if found.reserve}
-    cascade = next(iter(newest(deployment, kind="cascade")), None)
+def overview(deployment: Deployment, *, symbol: str = "", made: str = "") -> dict[str, object]:
+    """Return the page's context.
+
+    Parameters
+    ----------
+    deployment : Deployment
+    symbol : str
+        Whose fan is drawn; the first reserve's with a forecast by default.
+    made : str
+        Unix seconds at which the forecasts were made; the newest by default.
+    """
+    moments = list(selectors.forecast_moments(deployment, kind="volatility")[:MOMENTS])
+    moment = next((at for at in moments if str(at) == made), None)
+    latest = {
+        found.reserve.symbol: found for found in newest(deployment, kind="volatility", at=moment) if found.reserve
+    }
+    cascade = next(iter(newest(deployment, kind="cascade", at=moment)), None)
     chosen = latest.get(symbol) or next(iter(latest.values()), None)
     models = list(versions(deployment))
     context: dict[str, object] = {
         "symbols": list(latest),
+        "moments": moments,
         "chosen": chosen,
         "cascade": cascade,
-        "models": models,
+        "models": [(version, model(version.name)) for version in models],
+        "freshness": freshness.state(deployment),
         "league": league(models[0]) if models else None,
-        "runs": runs(list(TrainingRun.objects.order_by("-pk")[:50])),
+        "runs": runs(list(selectors.training_runs()[:50])),
     }
     if chosen and chosen.reserve:
         context |= {"fan": fan(chosen, chosen.reserve), "volatility": volatility(chosen, chosen.reserve)}
@@ -42,9 +60,10 @@ def overview(deployment: Deployment, *, symbol: str = "") -> dict[str, object]:
     return context
 
 
-def newest(deployment: Deployment, *, kind: str) -> list[Forecast]:
-    """Return the forecasts of ``kind`` that were made last, one for each reserve or one for the market."""
+def newest(deployment: Deployment, *, kind: str, at: int | None = None) -> list[Forecast]:
+    """Return the forecasts of ``kind`` made at a moment, one for each reserve or one for the market; None: the last."""
     rows = Forecast.objects.filter(kind=kind, model_version__deployment=deployment)
+    rows = rows if at is None else rows.filter(made_at=at)
     last = rows.order_by("-made_at", "-pk").first()
     if last is None:
         return []
@@ -62,25 +81,30 @@ def versions(deployment: Deployment) -> Iterator[ModelVersion]:
 
 
 def fan(forecast: Forecast, reserve: Reserve) -> Chart:
-    """Return past prices and the quantiles of the future ones."""
+    """Return past prices, the quantiles of the future ones, and what came of them so far."""
+    end = forecast.made_at + forecast.horizon_hours * HOUR
     past = selectors.price_series(
         reserve, step=6 * HOUR, first=forecast.made_at - PAST_DAYS * DAY, last=forecast.made_at
     )
+    since = selectors.price_series(reserve, step=HOUR, first=forecast.made_at + 1, last=end)
     body = forecast.body
     level = {value: index for index, value in enumerate(body["levels"])}
     stamps = [forecast.made_at, *(forecast.made_at + hours * HOUR for hours in body["fan"]["hours"])]
     lines = {value: [body["price"], *body["fan"]["quantiles"][index]] for value, index in level.items()}
+    came = [body["price"], *(known(since, at=stamp) for stamp in stamps[1:])]
     return Chart(
         title=f"{reserve.symbol} price, {forecast.horizon_hours // 24} days ahead",
-        summary="Prices so far, then the range that holds 90 % (and, darker, 50 %) of the simulated futures.",
+        summary="Prices so far, then the range that holds 90 % (and, darker, 50 %) of the simulated futures."
+        + _inside(came[1:], lines[0.05][1:], lines[0.95][1:]),
         table=Table(
             slug="fan",
-            caption=f"Quantiles of the {reserve.symbol} price",
+            caption=f"Quantiles of the {reserve.symbol} price, and what came",
             columns=(
                 Column(label="Chain time", value=lambda row: row[0], kind="time"),
-                *(Column(label=f"{value:.0%}", value=_at(index + 1), kind="usd") for value, index in level.items()),
+                Column(label="Came", value=_at(1), kind="usd", help="Empty: still to come"),
+                *(Column(label=f"{value:.0%}", value=_at(index + 2), kind="usd") for value, index in level.items()),
             ),
-            rows=list(zip(stamps, *lines.values(), strict=True)),
+            rows=list(zip(stamps, came, *lines.values(), strict=True)),
             shown=10,
         ),
         x=("", "time"),
@@ -89,27 +113,38 @@ def fan(forecast: Forecast, reserve: Reserve) -> Chart:
             Series(name="90 % of futures", mark="band", data=list(zip(stamps, lines[0.05], lines[0.95], strict=True))),
             Series(name="50 % of futures", mark="band", data=list(zip(stamps, lines[0.25], lines[0.75], strict=True))),
             Series(name="Median", dashed=True, data=list(zip(stamps, lines[0.5], strict=True))),
-            Series(name="Price so far", tone="ink", data=[[point.timestamp, point.price / USD] for point in past]),
+            Series(name="Price before", tone="ink", data=[[point.timestamp, point.price / USD] for point in past]),
+            *_came(forecast, body["price"], since),
         ),
+        rules=_made(forecast) if since else (),
         tall=True,
         zoom_y=True,
     )
 
 
+def known(points: Sequence[PricePoint], *, at: int) -> float | None:
+    """Return the last price at or before ``at`` in USD; None where ``points`` end before it."""
+    if not points or points[-1].timestamp < at:
+        return None
+    index = bisect_right(points, at, key=lambda point: point.timestamp)
+    return points[index - 1].price / USD if index else None
+
+
 def volatility(forecast: Forecast, reserve: Reserve) -> Chart:
     """Return the realised volatility of each day so far, and the forecast of the days to come."""
-    hourly = selectors.price_series(
-        reserve, step=HOUR, first=forecast.made_at - VOLATILITY_DAYS * DAY - HOUR, last=forecast.made_at
-    )
-    past = list(realised(hourly, until=forecast.made_at))
+    end = forecast.made_at + forecast.horizon_hours * HOUR
+    hourly = selectors.price_series(reserve, step=HOUR, first=forecast.made_at - VOLATILITY_DAYS * DAY - HOUR, last=end)
+    came = dict(realised(hourly, until=forecast.made_at))
     body = forecast.body
     low, high = body["levels"].index(0.05), body["levels"].index(0.95)
     ahead = [(forecast.made_at + day["day"] * DAY, day) for day in body["days"]]
-    rows: list[tuple[Any, ...]] = [(at, value, None, None, None) for at, value in past]
-    rows += [(at, None, day["expected"], day["quantiles"][low], day["quantiles"][high]) for at, day in ahead]
+    rows: list[tuple[Any, ...]] = [
+        (at, value, None, None, None) for at, value in came.items() if at <= forecast.made_at
+    ]
+    rows += [(at, came.get(at), d["expected"], d["quantiles"][low], d["quantiles"][high]) for at, d in ahead]
     return Chart(
         title=f"{reserve.symbol} volatility by day",
-        summary="Realised volatility of each past day, and what the model expects of the next ones, with its "
+        summary="Realised volatility of each day, and what the model expected of those after the forecast, with its "
         "90 % range; annualised.",
         table=Table(
             slug="volatility",
@@ -133,9 +168,30 @@ def volatility(forecast: Forecast, reserve: Reserve) -> Chart:
                 data=[[at, d["quantiles"][low], d["quantiles"][high]] for at, d in ahead],
             ),
             Series(name="Expected", dashed=True, data=[[at, day["expected"]] for at, day in ahead]),
-            Series(name="Realised", tone="ink", data=[list(point) for point in past]),
+            Series(name="Realised", tone="ink", data=[list(point) for point in came.items()]),
         ),
+        rules=_made(forecast) if max(came, default=0) > forecast.made_at else (),
     )
+
+
+def _made(forecast: Forecast) -> tuple[Rule, ...]:
+    return (Rule(axis="x", at=forecast.made_at, label="forecast made", tone="muted"),)
+
+
+def _came(forecast: Forecast, price: float, since: Sequence[PricePoint]) -> Iterator[Series]:
+    """Yield what came since the forecast, if anything did."""
+    if since:
+        points = [[point.timestamp, point.price / USD] for point in since]
+        yield Series(name="What came", tone="second", data=[[forecast.made_at, price], *points])
+
+
+def _inside(came: Sequence[float | None], low: Sequence[float], high: Sequence[float]) -> str:
+    """Return in words how much of what came lay in the range."""
+    known = [(price, a, b) for price, a, b in zip(came, low, high, strict=True) if price is not None]
+    if not known:
+        return ""
+    held = sum(a <= price <= b for price, a, b in known)
+    return f" Of {len(known)} prices since, {held} lay in the 90 % range."
 
 
 def realised(hourly: Sequence[PricePoint], *, until: int) -> Iterator[tuple[int, float]]:
@@ -276,7 +332,7 @@ def runs(rows: Sequence[TrainingRun]) -> Table:
 
 
 def _used(row: Mapping[str, Any]) -> Badge:
-    return Badge(text=str(row.get("used", "baseline")), tone="good" if row.get("beats") else "quiet")
+    return Badge(text=model(str(row.get("used", "baseline"))), tone="good" if row.get("beats") else "quiet")
 
 
 def _at(index: int) -> Getter:

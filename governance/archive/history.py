@@ -15,7 +15,6 @@ from governance.archive.signatures import CONTROLLER, CORE, MACHINE
 type Contract = tuple[int, str]
 """Chain and address."""
 
-
 type Readings = Mapping[Contract, Mapping[int, Mapping[str, Any]]]
 """Contract -> id -> what the contract was read to say of that proposal or payload."""
 

@@ -41,6 +41,10 @@
     const clock = `${String(at.getUTCHours()).padStart(2, "0")}:${String(at.getUTCMinutes()).padStart(2, "0")}`;
     return clock === "00:00" ? `${day} ${at.getUTCFullYear()}` : `${day} ${at.getUTCFullYear()}, ${clock} UTC`;
   }
+  function month(milliseconds) {
+    const at = new Date(milliseconds);
+    return `${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
+  }
   const WRITE = {
     usd: (v) => (v < 0 ? `${MINUS}$${scaled(-v, 3)}` : `$${scaled(v, 3)}`),
     percent: (v) => `${trim((v * 100).toPrecision(3))} %`,
@@ -51,27 +55,46 @@
     category: (v) => String(v),
   };
 
+  // The next round number above: a rule must not stand beyond the axis.
+  function ceiling(value) {
+    const step = 10 ** Math.floor(Math.log10(value)) * 2;
+    return Math.ceil(value / step) * step;
+  }
+
   function axis(spec, colours, side) {
-    const type = spec.scale === "category" || spec.scale === "day" ? "category" : spec.log ? "log" : spec.scale === "time" ? "time" : "value";
-    const short = { time: (v) => moment(v / 1000, false), day: (v) => moment(Date.parse(v) / 1000, false), health: (v) => String(Number(v.toFixed(2))) };
+    const named = spec.scale === "category";
+    const type = named || spec.scale === "day" ? "category" : spec.log ? "log" : spec.scale === "time" ? "time" : "value";
+    const short = { time: (v) => (spec.years ? month(v) : moment(v / 1000, false)), day: (v) => moment(Date.parse(v) / 1000, false), health: (v) => String(Number(v.toFixed(2))) };
     const exact = { usd: (v) => (v < 0 ? `${MINUS}$${scaled(-v, 5)}` : `$${scaled(v, 5)}`) };  // neighbouring ticks must differ
     const write = short[spec.scale] ?? (spec.zoom ? exact[spec.scale] : undefined) ?? WRITE[spec.scale];
     return {
-      type, name: side === "x" ? spec.label : "", nameLocation: "middle", nameGap: 30, nameTextStyle: { color: colours["ink-3"], fontSize: 12 },
+      type, inverse: side === "y" && named, data: side === "y" && named ? spec.names : undefined, name: side === "x" ? spec.label : "", nameLocation: "middle", nameGap: 30, nameTextStyle: { color: colours["ink-3"], fontSize: 12 },
       scale: spec.zoom || spec.scale === "time" || spec.scale === "health", splitNumber: side === "x" ? 6 : 4, minorTick: { show: false },
-      min: spec.scale === "time" ? "dataMin" : undefined, max: spec.scale === "time" ? "dataMax" : undefined,
+      min: spec.scale === "time" ? "dataMin" : undefined, max: spec.scale === "time" ? "dataMax" : spec.reach ? (data) => (spec.reach > data.max ? ceiling(spec.reach) : null) : undefined,
       axisLine: { show: side === "x", lineStyle: { color: colours["ink-3"], width: 1 } },
       axisTick: { show: side === "x" && type !== "category", lineStyle: { color: colours.line }, length: 4 },
       axisLabel: { color: colours["ink-2"], fontSize: 12, formatter: write, hideOverlap: true, showMinLabel: spec.scale === "time" ? false : undefined, showMaxLabel: spec.scale === "time" ? false : undefined },
-      splitLine: { show: side === "y", lineStyle: { color: colours.line } },
+      splitLine: { show: (side === "y") !== Boolean(spec.across), lineStyle: { color: colours.line } },
     };
+  }
+
+  // A line from low to high with a cap at either end, and a dot where the estimate is.
+  function whisker(api, colour) {
+    const [[low, y], [middle], [high]] = [0, 1, 2].map((i) => api.coord([api.value(i), api.value(3)]));
+    const stroke = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: colour, lineWidth: 1.6 } });
+    return { type: "group", children: [
+      stroke(low, y, high, y), stroke(low, y - 4, low, y + 4), stroke(high, y - 4, high, y + 4),
+      { type: "circle", shape: { cx: middle, cy: y, r: 4.5 }, style: { fill: colour } },
+    ] };
   }
 
   function marks(series, spec, colours) {
     const colour = colours[series.tone];
     const base = { name: series.name, data: series.data, emphasis: { disabled: true }, color: colour, animation: false };
     if (series.mark === "bar") return [{ ...base, type: "bar", barMaxWidth: 26, stack: spec.stacked ? "all" : undefined, itemStyle: { borderRadius: spec.stacked ? 0 : [2, 2, 0, 0] } }];
-    if (series.mark === "points") return [{ ...base, type: "scatter", symbolSize: series.tone === "muted" || spec.series.length === 1 ? 8 : 14, itemStyle: { color: fade(colour, 0.6), borderColor: colour, borderWidth: 1 } }];
+    if (series.mark === "dots") return [{ ...base, type: "scatter", symbolSize: 3, itemStyle: { color: fade(colour, 0.75) } }];
+    if (series.mark === "interval") return [{ ...base, type: "custom", encode: { x: [0, 1, 2], y: 3 }, renderItem: (_, api) => whisker(api, colour) }];
+    if (series.mark === "points") return [{ ...base, type: "scatter", symbol: series.tone === "bad" ? "diamond" : "circle", symbolSize: series.tone === "muted" || spec.series.length === 1 ? 8 : 14, itemStyle: { color: fade(colour, 0.6), borderColor: colour, borderWidth: 1 } }];
     if (series.mark === "band") {
       const hidden = { type: "line", symbol: "none", silent: true, lineStyle: { opacity: 0 }, stack: `band ${series.name}`, stackStrategy: "all", animation: false, tooltip: { show: false } };
       return [
@@ -94,10 +117,24 @@
         data: spec.rules.map((rule) => ({
           [rule.axis === "x" ? "xAxis" : "yAxis"]: rule.at,
           lineStyle: { color: colours[rule.tone], type: [3, 3], width: 1.2 },
-          label: { formatter: rule.label, color: colours[rule.tone], fontSize: 12, position: rule.axis === "x" ? "end" : "insideEndTop", align: spec.x.scale === "health" && rule.axis === "x" ? "left" : undefined, distance: rule.axis === "x" ? 4 : 3 },
+          label: { formatter: rule.label, color: colours[rule.tone], fontSize: 12, position: rule.axis === "y" ? "insideEndTop" : spec.y.scale === "category" ? "start" : "end", align: spec.x.scale === "health" && rule.axis === "x" ? "left" : undefined, distance: rule.axis === "x" ? 4 : 3 },
         })),
       },
     }];
+  }
+
+  function interval(box, head, [low, middle, high, name], spec) {
+    const write = WRITE[spec.x.scale];
+    head.textContent = name;
+    box.append(head);
+    for (const [label, text] of [[spec.x.label, write(middle)], ["Interval", `${write(low)} to ${write(high)}`]]) {
+      const row = document.createElement("span");
+      const value = document.createElement("b");
+      value.textContent = text;
+      row.append(label, value);
+      box.append(row);
+    }
+    return box;
   }
 
   // The tooltip is built as elements: text from the data never becomes HTML, and the security policy has no inline style.
@@ -109,6 +146,7 @@
       box.className = "tip";
       const head = document.createElement("strong");
       const first = items[0].value;
+      if (items[0].seriesType === "custom") return interval(box, head, first, spec);
       head.textContent = items[0].data?.[2] && typeof items[0].data[2] === "string" ? items[0].data[2] : `${spec.x.scale === "time" ? "" : `${spec.x.label}: `}${WRITE[spec.x.scale](Array.isArray(first) ? first[0] : items[0].name)}`;
       box.append(head);
       for (const item of items) {
@@ -126,7 +164,12 @@
   }
 
   function option(spec, colours) {
-    const points = spec.series.some((series) => series.mark === "points");
+    const times = spec.x.scale === "time" ? spec.series.flatMap((series) => series.data.map(([x]) => x)) : [];
+    const years = times.length > 0 && Math.max(...times) - Math.min(...times) > 400 * 864e5;  // a day and a month name no year
+    const reach = spec.y.log ? 0 : Math.max(0, ...spec.rules.filter((rule) => rule.axis === "y").map((rule) => rule.at));
+    const across = spec.y.scale === "category";
+    const points = across || (spec.x.scale !== "time" && spec.series.some((series) => series.mark === "points"));
+    const names = spec.series.flatMap((series) => series.data).sort((a, b) => a[1] - b[1]).map((row) => row[3]);
     const legend = spec.series.length > 1;
     const ruled = spec.rules.some((rule) => rule.axis === "x");
     return {
@@ -136,7 +179,7 @@
       legend: legend ? { left: 0, top: 0, icon: "roundRect", itemWidth: 12, itemHeight: 4, itemGap: 18, type: "scroll", data: spec.series.map((series) => ({ name: series.name, itemStyle: { color: colours[series.tone], opacity: series.mark === "band" ? (series.name.startsWith("9") ? 0.3 : 0.55) : 1, borderWidth: 0 } })), textStyle: { color: colours["ink-2"], fontSize: 12.5 }, inactiveColor: colours.line } : undefined,
       title: spec.y.label ? { text: spec.y.label, left: 0, top: legend ? 33 : 5, padding: 0, textStyle: { color: colours["ink-3"], fontSize: 12, fontWeight: 400 } } : undefined,
       tooltip: { trigger: points ? "item" : "axis", confine: true, backgroundColor: colours.surface, borderColor: colours.line, padding: [8, 12], extraCssText: "box-shadow: 0 6px 20px rgba(0,0,0,.12)", axisPointer: { type: spec.series.every((s) => s.mark === "bar") ? "shadow" : "line", lineStyle: { color: colours["ink-3"], type: "solid" }, shadowStyle: { color: fade(colours["ink-3"], 0.1) } }, formatter: tooltip(spec, spec.series) },
-      xAxis: axis(spec.x, colours, "x"), yAxis: axis(spec.y, colours, "y"),
+      xAxis: axis({ ...spec.x, across, years }, colours, "x"), yAxis: axis({ ...spec.y, across, names, reach }, colours, "y"),
       series: [...spec.series.flatMap((series) => marks(series, spec, colours)), ...rules(spec, colours)],
     };
   }
@@ -149,7 +192,10 @@
 
   for (const plot of document.querySelectorAll("[data-chart]")) {
     const spec = JSON.parse(document.getElementById(plot.dataset.chart).textContent);
-    if (spec.x.scale === "time") for (const series of spec.series) series.data = series.data.map(([x, ...rest]) => [x * 1000, ...rest]);
+    if (spec.x.scale === "time") {
+      for (const series of spec.series) series.data = series.data.map(([x, ...rest]) => [x * 1000, ...rest]);
+      for (const rule of spec.rules) if (rule.axis === "x") rule.at *= 1000;
+    }
     const chart = window.echarts.init(plot, null, { renderer: "canvas" });
     drawn.push({ chart, spec });
     new ResizeObserver(() => chart.resize()).observe(plot);

@@ -95,6 +95,12 @@ def number(value: float | None, digits: int = 3) -> SafeString:
 
 
 @register.filter
+def chance(value: float | None) -> SafeString:
+    """Return a probability such as a p-value; below a thousandth its size says nothing more."""
+    return DASH if value is None else _data(value, formatting.chance(float(value)))
+
+
+@register.filter
 def integer(value: Decimal | int | None) -> SafeString:
     """Return a whole number with its thousands separated."""
     return DASH if value is None else _data(int(value), f"{int(value):,}")
@@ -291,6 +297,7 @@ _CELLS: dict[str, Callable[[Any], object]] = {
     "votes": votes,
     "shortened": _shortened,
     "interval": interval,
+    "chance": chance,
     "bps": lambda v: unit(v, "bps"),
     "bonus_bps": lambda v: unit(v, "bonus_bps"),
     "flag": lambda v: "yes" if v else "no",
@@ -321,6 +328,15 @@ def csv_query(context: template.Context, slug: str) -> str:
     query = context["request"].GET.copy()
     query["csv"] = slug
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def filters(context: template.Context, **chosen: str) -> str:
+    """Return the page's query with some of its filters chosen anew, to follow a ``?``."""
+    query = context["request"].GET.copy()
+    for name, value in chosen.items():
+        query[name] = value
+    return str(query.urlencode())
 
 
 @register.simple_tag(takes_context=True)

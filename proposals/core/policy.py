@@ -119,6 +119,18 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     resamples: Annotated[int, msgspec.Meta(ge=50)]
 
 
+class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who decides which forecasts are used.
+
+    Attributes
+    ----------
+    sign_off : bool
+        Whether a model that passed the gate waits for a steward's signature. A demotion never waits.
+    """
+
+    sign_off: bool = True
+
+
 class PolicyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One whole policy."""
 
@@ -128,6 +140,7 @@ class PolicyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     safety: Safety
     objective: Objective
     search: Search
+    models: Models = Models()
 
 
 def read_policy(document: object) -> PolicyBody:

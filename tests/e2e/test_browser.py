@@ -34,9 +34,10 @@ def test_every_page_draws_and_fits(page: Page, site, width):
         assert complaints == [], path
 
 
-def test_charts_hold_ink(page: Page, site):
+@pytest.mark.parametrize(("path", "charts"), [("/reserves/{reserve}/", 2), ("/league/", 1), ("/tails/", 3)])
+def test_charts_hold_ink(page: Page, site, path, charts):
     address, sample = site
-    page.goto(f"{address}/reserves/{sample.reserve.pk}/")
+    page.goto(address + path.format(reserve=sample.reserve.pk))
     page.wait_for_selector("[data-chart] canvas")
     inked = page.evaluate(
         """[...document.querySelectorAll('[data-chart] canvas')].map((canvas) => {
@@ -44,7 +45,7 @@ def test_charts_hold_ink(page: Page, site):
             return bytes.filter((byte, index) => index % 4 === 3 && byte > 0).length;
         })"""
     )
-    assert len(inked) == 2
+    assert len(inked) == charts
     assert min(inked) > 1_000
 
 
@@ -138,3 +139,11 @@ def test_text_stands_out_from_its_ground_in_both_schemes(browser: Browser, site,
     faint = [row for row in rows if row[0] < 4.5]
     assert faint == []
     context.close()
+
+
+def test_a_filter_keeps_the_others(page: Page, site):
+    address, _ = site
+    page.goto(f"{address}/league/?horizon=7d")
+    page.get_by_role("link", name="XRP", exact=True).click()
+    expect(page).to_have_url(f"{address}/league/?horizon=7d&asset=XRP#asset")
+    expect(page.get_by_role("heading", name="XRP, 7 days ahead")).to_be_visible()

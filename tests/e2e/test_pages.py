@@ -24,12 +24,17 @@ LISTS = (
     "/accounts/",
     "/liquidations/",
     "/forecasts/",
+    "/models/",
+    "/league/",
+    "/tails/",
+    "/datasets/",
     "/recommendations/",
     "/proposals/",
     "/outcomes/",
     "/policy/",
     "/executor/",
 )
+FROM_FILES = ("/league/", "/tails/", "/datasets/prices/")
 
 
 class Reader(HTMLParser):
@@ -87,7 +92,9 @@ def test_every_answer_carries_the_security_policy(client, sample):
 def test_numbers_say_as_of_which_block(client, sample):
     for path in pages_of(sample):
         text = fetch(client, path)
-        assert "as of block" in text or path.startswith(("/drafts/", "/policy/")), path
+        files = path.startswith(FROM_FILES) or path == f"/models/{sample.contender.pk}/"
+        words = "data to" if files else "as of block"  # what came from files has no block
+        assert words in text or path.startswith(("/drafts/", "/policy/")), path
 
 
 def test_every_table_downloads_as_csv_under_the_filters_of_its_page(client, sample):
@@ -136,7 +143,17 @@ def test_status_works_before_anything_was_collected(client, db):
 
 
 @pytest.mark.parametrize(
-    "path", ["/nowhere/", "/accounts/nonsense/", "/proposals/999/", "/evidence/0x" + "0" * 64 + "/", "/reserves/999/"]
+    "path",
+    [
+        "/nowhere/",
+        "/accounts/nonsense/",
+        "/proposals/999/",
+        "/evidence/0x" + "0" * 64 + "/",
+        "/reserves/999/",
+        "/models/999/",
+        "/league/?run=999",
+        "/datasets/prices/nobody/",
+    ],
 )
 def test_addresses_that_lead_nowhere_are_explained(client, db, path):
     response = client.get(path)

@@ -80,3 +80,11 @@ def test_spans_name_their_two_largest_units(seconds, text):
 def test_moments_are_in_utc():
     assert formatting.moment(1_768_521_600) == "16 Jan 2026, 00:00 UTC"
     assert formatting.iso(1_768_521_600) == "2026-01-16T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "<\N{NO-BREAK SPACE}0.001"), (0.00099, "<\N{NO-BREAK SPACE}0.001"), (0.001, "0.001"), (1.0, "1.000")],
+)
+def test_a_tiny_chance_is_no_longer_measured(value, text):
+    assert formatting.chance(value) == text

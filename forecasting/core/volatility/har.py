@@ -22,8 +22,17 @@ from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 from forecasting.core.book import Floats
 from forecasting.core.volatility.base import WINDOW, FittedVolatility, Parameters, Past, Series, rounded
+from forecasting.core.volatility.linear import Linear
 
 WEEK = 7
+PLAIN = ("one", "variance_1", "variance_7", "variance_30", "variance_24", "variance_720")  # the last two: of hours
+EXTENDED = (
+    *PLAIN,
+    *("variance_3", "variance_12", "variance_168", "same_hour"),  # of hours
+    *("range_1", "range_7", "range_30", "last_12h_absolute", "last_2h", "intraday_rs"),
+    *("fall_1", "fall_7", "volume_now", "volume_lately"),
+)
+CLOCK = (*(f"weekday_{day}" for day in range(6)), *(f"hour_{hour}" for hour in range(23)))
 ROOM = 2.0  # log units beyond the observed range within which a forecast stays: recursion must not run away
 
 
@@ -95,3 +104,7 @@ class LogHar:
 
 
 MODEL = LogHar()
+DIRECT = (
+    Linear(name="log_har", regressors=PLAIN),
+    Linear(name="log_har_x", regressors=EXTENDED + CLOCK, ridge=20.0),
+)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from forecasting.imports.rows import Finding, Rows, refusal
-from governance.errors import ImplausibleData
+from governance.errors import DataError, ImplausibleData, NotPositive
 
 PRICES = ("open", "high", "low", "close", "price")
 AMOUNTS = ("volume", "collateral_amount", "collateral_usd", "debt_amount", "debt_usd", "amount_in", "amount_out")
@@ -19,7 +19,7 @@ def check(rows: Rows) -> Iterator[Finding]:
     for name in rows.numbers:
         values = rows.values(name)
         if name in PRICES and rows.reading.get("positions") is None:
-            yield from _first(rows, name, values <= 0, "a price must be above zero")
+            yield from _first(rows, name, values <= 0, "a price must be above zero", error=NotPositive)
         elif name in AMOUNTS:
             yield from _first(rows, name, values < 0, "an amount cannot be negative")
             yield from _zeros(rows, name, values == 0)
@@ -27,11 +27,13 @@ def check(rows: Rows) -> Iterator[Finding]:
     yield from _bars(rows)
 
 
-def _first(rows: Rows, name: str, wrong: np.ndarray, right: str) -> Iterator[Finding]:
+def _first(
+    rows: Rows, name: str, wrong: np.ndarray, right: str, *, error: type[DataError] = ImplausibleData
+) -> Iterator[Finding]:
     if wrong.any():
         index = int(wrong.argmax())
         yield refusal(
-            ImplausibleData,
+            error,
             right,
             count=int(wrong.sum()),
             row=index + 1,

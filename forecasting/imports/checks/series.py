@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from forecasting.core.quality import ROUND, few_digits
 from forecasting.imports.reference import STABLE
 from forecasting.imports.rows import Finding, Indices, Rows, refusal
 from forecasting.imports.times import MICRO, show
-from governance.errors import ImplausibleData
+from governance.errors import SyntheticSeries
 
 GAP = 1.9  # times the usual step
 LEAP = 0.7  # of a logarithm: doubled or halved in one step
@@ -59,15 +60,9 @@ def _moves(rows: Rows, asset: str, part: Indices) -> Iterator[Finding]:
         if asset.upper() in STABLE:
             yield Finding(code="constant", sentence=sentence, count=int(prices.size))
         else:
-            yield refusal(
-                ImplausibleData,
-                sentence,
-                count=int(prices.size),
-                row=int(part[0]) + 1,
-                column="close",
-                value=rows.value("close", int(part[0])),
-            )
+            yield _synthetic(rows, part, sentence, count=int(prices.size))
         return
+    yield from _rounded(rows, asset, part)
     yield from _still(asset, part, moves)
     yield from _copied(asset, part, moves)
     leaps = np.flatnonzero(np.abs(moves) > LEAP)
@@ -75,6 +70,23 @@ def _moves(rows: Rows, asset: str, part: Indices) -> Iterator[Finding]:
         at = int(part[leaps[0] + 1])
         sentence = f"{asset} doubled or halved in one step, {leaps.size} times, first at {show(int(rows.micros[at]))}"
         yield Finding(code="leap", sentence=sentence, count=int(leaps.size), row=at + 1, column="close")
+
+
+def _rounded(rows: Rows, asset: str, part: Indices) -> Iterator[Finding]:
+    prices = rows.values("close")[part]
+    if prices.size < FEWEST:
+        return
+    digits, count = few_digits(prices)
+    sentence = f"{count} of {prices.size} prices of {asset} have {digits} digits or fewer: rounded, or made up"
+    if digits == ROUND:
+        yield _synthetic(rows, part, sentence, count=count)
+    elif digits:
+        yield Finding(code="rounded", sentence=sentence, count=count, row=int(part[0]) + 1, column="close")
+
+
+def _synthetic(rows: Rows, part: Indices, sentence: str, *, count: int) -> Finding:
+    row, value = int(part[0]) + 1, rows.value("close", int(part[0]))
+    return refusal(SyntheticSeries, sentence, count=count, row=row, column="close", value=value)
 
 
 def _still(asset: str, part: Indices, moves: np.ndarray) -> Iterator[Finding]:
@@ -104,6 +116,5 @@ def _splices(rows: Rows, asset: str, part: Indices) -> Iterator[Finding]:
     if changes:
         names = ", ".join(dict.fromkeys(origins))
         sentence = f"{asset} is spliced from {names}; the source changes {len(changes)} times"
-        yield Finding(
-            code="spliced", sentence=sentence, count=len(changes), row=int(part[changes[0]]) + 1, column="origin"
-        )
+        row = int(part[changes[0]]) + 1
+        yield Finding(code="spliced", sentence=sentence, count=len(changes), row=row, column="origin")

@@ -1,4 +1,4 @@
-"""`manage.py forecast`: what may happen to a market from its latest snapshot on."""
+"""`manage.py forecast`: what may happen to a market from its latest snapshot on, or to imported prices."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from forecasting import forecasts, training
+from forecasting import fields, forecasts, freshness, gate, shadows, training
+from forecasting.fields import split
 from forecasting.models import Forecast
 from forecasting.selectors import final_snapshot
 from governance import deployments
-from governance.errors import InputError
+from governance.errors import InputError, StaleData
 from governance.management.base import BreakwaterCommand
 from governance.models import Deployment
 
@@ -18,7 +19,10 @@ from governance.models import Deployment
 class Command(BreakwaterCommand):
     """Forecast volatility and losses."""
 
-    help = "Forecast each reserve's volatility and the market's bad debt from the newest final snapshot; register both."
+    help = (
+        "Forecast each reserve's volatility and the market's bad debt from the newest final snapshot, or volatility "
+        "and tails of imported assets (--source) with every model of their line; register what was said."
+    )
     needs = ("database",)
     reports = True
 
@@ -29,8 +33,26 @@ class Command(BreakwaterCommand):
         parser.add_argument("--paths", type=int, default=forecasts.PATHS, help="joint paths (default: %(default)s)")
         parser.add_argument("--seed", type=int, default=training.SEED, help="seed of all draws (default: %(default)s)")
 
-    def handle(self, *, slugs: list[str], hours: int, paths: int, seed: int, **_: Any) -> None:  # noqa: ANN401
+        parser.add_argument("--source", default="", help="imported prices to forecast, in place of markets")
+        parser.add_argument("--assets", default="", metavar="A,B", help="with --source: the assets of the line")
+        parser.add_argument("--past", action="store_true", help="with --source: even if the data ended long ago")
+
+    def handle(
+        self,
+        *,
+        slugs: list[str],
+        source: str,
+        hours: int,
+        paths: int,
+        seed: int,
+        assets: str,
+        past: bool,
+        **_: Any,  # noqa: ANN401
+    ) -> None:
         """Forecast, register and report."""
+        if source:
+            self._source(source, split(assets), past=past)
+            return
         if hours < 1 or paths < forecasts.FEWEST_PATHS:
             raise InputError(f"Use at least 1 hour and {forecasts.FEWEST_PATHS} paths.", field="paths", value=paths)
         made: list[dict[str, object]] = []
@@ -45,6 +67,36 @@ class Command(BreakwaterCommand):
             for row in rows:
                 self.say(_text(row))
         self.answer({"forecasts": made}, "" if made else "Nothing is watched yet; see manage.py watch --help.")
+
+    def _source(self, source: str, assets: list[str], *, past: bool) -> None:
+        field = fields.of_source(source=source, assets=assets)
+        used = gate.in_use(field.line)
+        if used is None:
+            message = f"No model of {field.line} was trained yet; run `manage.py train --source {source}`."
+            raise InputError(message, field="model", value=field.line)
+        state = freshness.imported(field.line, newest=field.moment)
+        if not state.fresh and not past:
+            raise StaleData(f"{state.sentence} To forecast from where it ends all the same, say --past.")
+        rows = shadows.make(field)
+        ours = [row for row in rows if row.model_version_id == used.pk]
+        self.answer(
+            {
+                "line": field.line,
+                "made_at": field.moment,
+                "in_use": used.name,
+                "forecasts": [{**_report(row), "name": row.model_version.name} for row in rows],
+            },
+            "\n".join([f"{field.line}, by {used.name}. {state.sentence}", *map(_variance_text, ours)]),
+        )
+
+
+def _variance_text(row: Forecast) -> str:
+    lines = [f"  {row.horizon_hours} hours ahead:"]
+    for asset, told in row.body["assets"].items():
+        tail = f", 99 % value at risk {100 * told['var99_long']:.1f} % long" if "var99_long" in told else ""
+        short = f" and {100 * told['var99_short']:.1f} % short" if "var99_short" in told else ""
+        lines.append(f"    {asset:<6} volatility {100 * told['volatility']:.1f} % a year{tail}{short}")
+    return "\n".join(lines)
 
 
 def _report(row: Forecast) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`manage.py train`: fit, score and register the models of a market."""
+"""`manage.py train`: fit, score and register the models of a market, or of imported assets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from forecasting import training
-from forecasting.models import ModelVersion
+from forecasting import gate, training
+from forecasting.core.league import HORIZONS
+from forecasting.fields import DAYS, SPANS, split
+from forecasting.models import Decision, ModelVersion
 from forecasting.selectors import final_snapshot
 from governance import deployments
 from governance.errors import InputError
@@ -16,9 +18,12 @@ from governance.models import Deployment
 
 
 class Command(BreakwaterCommand):
-    """Train the models of every market, or of some."""
+    """Train the models of every market, of some, or of imported assets."""
 
-    help = "Train volatility and cascade models on the newest final snapshot of each market, in the Celery worker."
+    help = (
+        "Train models in the Celery worker: of volatility and cascades on the newest final snapshot of each market, "
+        "or the league's on imported prices (--source)."
+    )
     needs = ("database", "broker", "worker")
     reports = True
 
@@ -27,44 +32,120 @@ class Command(BreakwaterCommand):
         parser.add_argument("slugs", nargs="*", metavar="SLUG", help="protocols to train for (default: all)")
         parser.add_argument("--seed", type=int, default=training.SEED, help="seed of all draws (default: %(default)s)")
         parser.add_argument("--paths", type=int, help="joint paths of the published forecast")
+        parser.add_argument("--source", default="", help="imported prices to train on, in place of markets")
+        parser.add_argument("--assets", default="", metavar="A,B", help="with --source: which assets compete")
+        parser.add_argument(
+            "--days", type=int, default=DAYS, help="with --source: days forecast out of sample (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--horizons",
+            default=",".join(SPANS),
+            metavar="H,H",
+            help=f"with --source: among {', '.join(HORIZONS)} (default: %(default)s)",
+        )
         parser.add_argument("--timeout", type=float, default=900.0, help="seconds to wait (default: %(default).0f)")
 
-    def handle(self, *, slugs: list[str], seed: int, paths: int | None, timeout: float, **_: Any) -> None:  # noqa: ANN401
+    def handle(self, *, slugs: list[str], source: str, timeout: float, **options: Any) -> None:  # noqa: ANN401
         """Ask for the runs, follow them and report."""
-        trained = []
-        for deployment in deployments.select(slugs, kind=Deployment.Kind.PROTOCOL):
-            snapshot = final_snapshot(deployment)
-            if snapshot is None:
-                message = f"{deployment.name} has no snapshot yet of a final block; run `manage.py collect`."
-                raise InputError(message, field="snapshot", value=deployment.slug)
-            config = {} if paths is None else {"paths": paths}
-            run = training.request(deployment, snapshot, seed=seed, config=config)
-            with self.progress(f"training {deployment.name}") as progress:
-                version = training.wait(run, progress=progress, timeout=timeout)
-            trained.append(_report(deployment, version))
-            self.say(_text(deployment, version))
+        if source:
+            if slugs:
+                raise InputError("Name markets or a --source, not both.", field="source", value=source)
+            self._source(source, timeout=timeout, **options)
+            return
+        if options["assets"]:
+            raise InputError("--assets goes with a --source of imported prices.", field="assets")
+        trained = [
+            self._market(deployment, timeout=timeout, **options)
+            for deployment in deployments.select(slugs, kind=Deployment.Kind.PROTOCOL)
+        ]
         self.answer({"trained": trained}, "" if trained else "Nothing is watched yet; see manage.py watch --help.")
+
+    def _market(
+        self,
+        deployment: Deployment,
+        *,
+        seed: int,
+        paths: int | None,
+        timeout: float,
+        **_: Any,  # noqa: ANN401
+    ) -> dict[str, object]:
+        snapshot = final_snapshot(deployment)
+        if snapshot is None:
+            message = f"{deployment.name} has no snapshot yet of a final block; run `manage.py collect`."
+            raise InputError(message, field="snapshot", value=deployment.slug)
+        config = {} if paths is None else {"paths": paths}
+        run = training.request(deployment, snapshot, seed=seed, config=config)
+        with self.progress(f"training {deployment.name}") as progress:
+            version = training.wait(run, progress=progress, timeout=timeout)
+        self.say(_text(deployment, version))
+        return _report(deployment, version)
+
+    def _source(
+        self,
+        source: str,
+        *,
+        assets: str,
+        days: int,
+        horizons: str,
+        seed: int,
+        timeout: float,
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        config = {"days": days, "horizons": split(horizons)}
+        run = training.request_source(source, split(assets), seed=seed, config=config)
+        with self.progress(f"training on {source}") as progress:
+            version = training.wait(run, progress=progress, timeout=timeout)
+        made = ModelVersion.objects.filter(
+            line=version.line, dataset=version.dataset, code_version=version.code_version
+        )
+        versions = list(made.select_related("dataset").order_by("pk"))
+        used = gate.in_use(version.line)
+        decided = Decision.objects.filter(version__in=versions)
+        self.answer(
+            {
+                "line": version.line,
+                "models": [_version(one) | {"version": one.pk, "in_use": one == used} for one in versions],
+                "decisions": [
+                    {"version": one.version_id, "decision": one.kind, "reason": one.reason, **one.facts}
+                    for one in decided
+                ],
+            },
+            _league_text(versions, used=used, decided=list(decided)),
+        )
 
 
 def _report(deployment: Deployment, cascade: ModelVersion) -> dict[str, object]:
     versions = [version for version in (cascade.parent, cascade) if version is not None]
     return {
         "deployment": deployment.slug,
-        "models": [
-            {
-                "kind": version.kind,
-                "name": version.name,
-                "verdict": version.verdict,
-                "artifact_hash": version.artifact_hash,
-                "dataset_hash": version.dataset.hash,
-                "coverage_digest": version.dataset.coverage_digest,
-                "code_version": version.code_version,
-                "seed": version.seed,
-                "metrics": version.metrics,
-            }
-            for version in versions
-        ],
+        "models": [_version(version) for version in versions],
     }
+
+
+def _version(version: ModelVersion) -> dict[str, object]:
+    return {
+        "kind": version.kind,
+        "name": version.name,
+        "verdict": version.verdict,
+        "artifact_hash": version.artifact_hash,
+        "dataset_hash": version.dataset.hash,
+        "coverage_digest": version.dataset.coverage_digest,
+        "code_version": version.code_version,
+        "seed": version.seed,
+        "metrics": version.metrics,
+    }
+
+
+def _league_text(versions: list[ModelVersion], *, used: ModelVersion | None, decided: list[Decision]) -> str:
+    lines = [
+        f"{versions[0].line}: {versions[0].metrics['days']} days forecast out of sample, mean QLIKE one day ahead:"
+    ]
+    for version in versions:
+        losses = [asset["qlike"] for asset in version.metrics["assets"] if asset["n"]]
+        mean = f"{sum(losses) / len(losses):.4f}" if losses else "-"
+        lines.append(f"  {version.pk:>5} {version.name:<14} {mean:>8}{'  in use' if version == used else ''}")
+    lines += [f"{one.version.name} {one.get_kind_display().lower()}: {one.reason}" for one in decided]
+    return "\n".join(lines)
 
 
 def _text(deployment: Deployment, cascade: ModelVersion) -> str:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from forecasting.models import AccountState, Reserve
+from forecasting.models import AccountState, BacktestRun, Derivation, ModelVersion, Reserve
 from governance.models import Chain, Deployment, OnchainProposal
 from proposals.models import Draft, Outcome, Recommendation
+from tests.e2e.sample import backtests as make_backtests
 from tests.e2e.sample import collection as make_collection
+from tests.e2e.sample import contest as make_contest
 from tests.e2e.sample import decisions as make_decisions
+from tests.e2e.sample import imports as make_imports
 from tests.e2e.sample import market as make_market
 from tests.e2e.sample import models as make_models
 from tests.e2e.sample import recommendation as make_recommendation
@@ -33,6 +36,9 @@ class Sample:
     executed: OnchainProposal
     active: OnchainProposal
     outcome: Outcome
+    volatility: ModelVersion
+    backtest: BacktestRun
+    contender: ModelVersion
 
 
 def fill() -> Sample:
@@ -67,6 +73,10 @@ def fill() -> Sample:
     draft, executed = make_decisions.executed(recommendation, governor, rng)
     active = make_decisions.active(governor, rng)
     outcome = make_decisions.outcome(draft)
+    Derivation.objects.create(deployment=market, block_number=HEAD, final_block=HEAD)
+    backtest = make_backtests.backtest(rng)
+    make_imports.imports(rng)
+    contender = make_contest.contest(rng, backtest.dataset)
     first = AccountState.objects.filter(snapshot=snapshot).order_by("health_factor")[3]
     return Sample(
         market=market,
@@ -78,4 +88,7 @@ def fill() -> Sample:
         executed=executed,
         active=active,
         outcome=outcome,
+        volatility=volatility,
+        backtest=backtest,
+        contender=contender,
     )

@@ -7,7 +7,7 @@ import random
 
 from forecasting.models import Dataset, Forecast, ModelVersion, Reserve, TrainingRun
 from governance.models import Deployment
-from tests.e2e.sample.base import HEAD, HEAD_TIME, RESERVES, START, hash_of
+from tests.e2e.sample.base import DAY, HEAD, HEAD_TIME, RESERVES, START, hash_of
 
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 NORMAL = (-2.326, -1.645, -0.674, 0.0, 0.674, 1.645, 2.326)
@@ -80,15 +80,16 @@ def models(
         kind="cascade", key=hash_of("run 2"), status="running", progress=42, message="walking WBTC forward"
     )
     for reserve, path, (_, _, _, daily, *_rest) in zip(reserves, paths, RESERVES, strict=True):
-        Forecast.objects.create(
-            model_version=volatility,
-            kind="volatility",
-            reserve=reserve,
-            made_at=HEAD_TIME,
-            block_number=HEAD,
-            horizon_hours=168,
-            body=_volatility_body(path[HEAD], daily),
-        )
+        for ago in (0, 5, 12):  # days
+            Forecast.objects.create(
+                model_version=volatility,
+                kind="volatility",
+                reserve=reserve,
+                made_at=HEAD_TIME - ago * DAY,
+                block_number=HEAD - ago * 24,
+                horizon_hours=168,
+                body=_volatility_body(path[HEAD - ago * 24], daily),
+            )
     Forecast.objects.create(
         model_version=cascade,
         kind="cascade",

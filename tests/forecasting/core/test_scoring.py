@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecasting.core.scoring import compare, crps, qlike
+from forecasting.core.scoring import compare, crps, fz0, mse, pinball, qlike
 from forecasting.core.volatility import models
 from forecasting.core.volatility.base import series
 from forecasting.core.walkforward import ScenarioScore, judge, pooled, score_scenarios, walk_forward
@@ -22,6 +22,37 @@ def test_qlike_is_zero_for_the_truth_and_smallest_at_the_mean() -> None:
     means = {f: qlike(realised, np.full_like(realised, f)).mean() for f in (0.8, 0.9, 1.0, 1.1, 1.25)}
     assert min(means, key=means.__getitem__) == 1.0
     assert means[0.8] > means[1.25], "too low a variance is the worse error"
+
+
+def test_squared_error_keeps_the_unit_of_its_square() -> None:
+    assert mse(np.array([2.0, np.nan]), np.array([0.5, 1.0]))[0] == pytest.approx(2.25)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.025, 0.3])
+def test_the_quantile_loss_is_smallest_at_the_quantile(share: float) -> None:
+    loss = np.random.default_rng(3).standard_normal(20_000)
+    true = np.quantile(loss, 1 - share)
+    means = [pinball(loss, var=np.full(loss.size, true + shift), share=share).mean() for shift in (-0.2, 0.0, 0.2)]
+    assert means[1] < min(means[0], means[2])
+    assert pinball(np.array([3.0, -1.0]), var=np.array([1.0, 1.0]), share=share) == pytest.approx(
+        [2 * (1 - share), 2 * share]
+    )
+
+
+def test_fz0_is_the_published_form_and_smallest_at_the_truth() -> None:
+    # Normal distribution, 97.5 %: VaR 1.959964, ES = density / share = 2.337803.
+    loss, share = np.random.default_rng(4).standard_normal(400_000), 0.025
+    var, es = 1.959964, 2.337803
+
+    def mean(v: float, e: float) -> float:
+        return float(fz0(loss, var=np.full(loss.size, v), es=np.full(loss.size, e), share=share).mean())
+
+    best = mean(var, es)
+    assert all(mean(var + a, es + b) > best for a, b in ((0.2, 0.0), (-0.2, 0.0), (0.0, 0.3), (0.0, -0.3), (0.2, 0.2)))
+    assert best == pytest.approx(np.log(es), abs=0.02)  # the published mean at the truth is log(-ES) in returns
+    y, v, e = -3.0, -var, -es  # Patton, Ziegel & Chen (2019), in returns
+    published = -1 / (share * e) * (y <= v) * (v - y) + v / e + np.log(-e) - 1
+    assert fz0(np.array([3.0]), var=np.array([var]), es=np.array([es]), share=share)[0] == pytest.approx(published)
 
 
 def test_crps_against_its_definition() -> None:

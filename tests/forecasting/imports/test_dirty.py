@@ -17,6 +17,7 @@ from governance.errors import (
     InputError,
     MixedUnits,
     OffGrid,
+    SyntheticSeries,
     WrongNumeraire,
 )
 from tests.forecasting.imports.files import START, candles, liquidations, run, ticks, walk, write
@@ -358,7 +359,7 @@ def test_cells_that_cannot_be_read_are_refused_by_row_and_column(tmp_path, colum
 
 def test_a_series_that_never_moves_is_refused(tmp_path):
     rows = [shift(row, price=50) for row in ticks(100, asset="NEWCOIN", start=50)]
-    refused(ImplausibleData, write(tmp_path / "p.csv", rows))
+    refused(SyntheticSeries, write(tmp_path / "p.csv", rows))
 
 
 def test_copied_stretches_and_long_repeats_are_flagged(tmp_path):

@@ -1,8 +1,7 @@
-"""How good a forecast was, and whether one beats another by more than luck.
+"""Means of losses with intervals that the dependence of days deserves.
 
 References
 ----------
-QLIKE and its robustness to noisy proxies of variance: Patton (2011). CRPS of a sample: Gneiting & Raftery (2007).
 Circular block bootstrap: Politis & Romano (1992).
 """
 
@@ -50,19 +49,6 @@ class Comparison:
         return self.high < 1.0
 
 
-def qlike(realised: Floats, forecast: Floats) -> Floats:
-    """Return ``RV / F - log(RV / F) - 1`` elementwise: 0 for a perfect forecast of variance, NaN where it has none."""
-    ratio = realised / forecast
-    return ratio - np.log(ratio) - 1.0
-
-
-def crps(sample: Floats, realised: float) -> float:
-    """Return the continuous ranked probability score of a (P,) sample: ``E|X - y| - E|X - X'| / 2``, in its unit."""
-    ordered = np.sort(sample)
-    weights = 2.0 * np.arange(1, sample.size + 1) - sample.size - 1
-    return float(np.abs(sample - realised).mean() - (weights @ ordered) / sample.size**2)
-
-
 def compare(model: Floats, baseline: Floats, *, seed: int, block: int = BLOCK_DAYS) -> Comparison:
     """Compare (n,) losses day by day; days on which either is NaN are left out.
 
@@ -90,3 +76,22 @@ def compare(model: Floats, baseline: Floats, *, seed: int, block: int = BLOCK_DA
         median_ratio=float(np.median(ours) / np.median(theirs)),
         n=size,
     )
+
+
+def resampled(losses: Floats, *, seed: int, block: int = BLOCK_DAYS) -> Floats:
+    """Return the (DRAWS, M) means of (n, M) losses over blocks drawn with replacement, the same blocks for all columns.
+
+    Parameters
+    ----------
+    losses : (n, M) floats
+    seed : int
+    block : int
+        Length of the blocks, rows; two horizons where forecasts of overlapping spans share their outcome.
+    """
+    size = losses.shape[0]
+    block = min(block, size)
+    rng = np.random.Generator(np.random.Philox(key=[seed, size]))
+    starts = rng.integers(0, size, (DRAWS, -(-size // block)))
+    wrapped = np.concatenate([np.zeros((1, losses.shape[1])), losses, losses[: block - 1]]).cumsum(axis=0)
+    sums: Floats = wrapped[starts + block] - wrapped[starts]
+    return sums.mean(axis=1) / block

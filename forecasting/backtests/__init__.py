@@ -1,0 +1,1 @@
+"""Backtests: one kind a file, found by looking; see `forecasting.backtests.base`."""

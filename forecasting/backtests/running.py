@@ -1,0 +1,200 @@
+"""Backtests as jobs: ask for one, follow it, cancel it. One run a key, one row, and it ends once.
+
+`ask` sends as many messages as workers may share the run; each is taken up by `forecasting.backtests.sharing`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from forecasting.backtests.base import kind
+from forecasting.models import BacktestRun
+from governance.celery import app
+from governance.domain.canonical import digest
+from governance.errors import ConflictError, DataError, InputError, ServiceError
+from governance.locks import exclusive
+from governance.version import code_version, lock_hash
+
+type Progress = Callable[[int, int, str], None]
+
+TASK = "forecasting.tasks.backtest"
+LIMIT = 3600  # seconds of work
+GRACE = 15  # seconds between the deadline, which the work looks at, and the end of a process that does not look
+SILENCE = timedelta(seconds=90)  # without a heartbeat, after which a run that nobody holds is lost with its messages
+PATIENCE = 5.0  # seconds for work to see that it was cancelled, before its process is ended
+POLL = 0.3  # seconds
+
+
+def ask(slug: str, options: Mapping[str, Any], *, limit: int = LIMIT, shares: int = 1) -> BacktestRun:
+    """Ask for a backtest; the same request of the same data and code is the same run.
+
+    A run that failed, was cancelled, or was lost is taken up again where it was left.
+
+    Parameters
+    ----------
+    slug : str
+        Kind of backtest.
+    options : mapping
+        As its command has them.
+    limit : int
+        Seconds from its start after which it is stopped.
+    shares : int
+        How many workers may share the work.
+
+    Raises
+    ------
+    InputError, DataError
+        When it cannot be computed.
+    """
+    for field, value in (("limit", limit), ("threads", shares)):
+        if value < 1:
+            raise InputError(f"{field} is {value}; it must be at least 1.", field=field, value=value)
+    asked = kind(slug)
+    wanted = asked.request(options)
+    dataset = asked.inputs(wanted).dataset
+    about = {"kind": slug, "request": wanted, "dataset": dataset.hash, "code": code_version(), "lock": lock_hash()}
+    with transaction.atomic():
+        run, created = BacktestRun.objects.get_or_create(
+            key=digest(about),
+            defaults={
+                "kind": slug,
+                "request": wanted,
+                "dataset": dataset,
+                "code_version": code_version(),
+                "lock_hash": lock_hash(),
+                "limit": limit,
+            },
+        )
+        run = BacktestRun.objects.select_for_update().get(pk=run.pk)
+        if created or _may_begin_again(run):
+            run.status, run.error, run.limit, run.message = BacktestRun.Status.QUEUED, "", limit, "waiting for a worker"
+            run.started_at, run.deadline, run.finished_at, run.heartbeat = None, None, None, timezone.now()
+            run.save()
+            run.units.filter(arrays=None).update(tries=0)
+            transaction.on_commit(lambda: _share(run, shares))
+    return run
+
+
+def _may_begin_again(run: BacktestRun) -> bool:
+    if run.status in BacktestRun.OPEN:
+        silent = run.heartbeat is None or timezone.now() - run.heartbeat > SILENCE
+        return silent and not messages(run)  # some work gives no sign of life for long
+    return run.status != BacktestRun.Status.DONE
+
+
+def send(run: BacktestRun, *, countdown: float = 0) -> None:
+    """Send one message for a run; whoever takes it up is ended when the run's time is over, wherever it is then."""
+    left = run.limit
+    if run.deadline is not None:
+        left = max(0, ceil((run.deadline - timezone.now()).total_seconds()))
+    app.send_task(TASK, args=[run.pk], countdown=countdown, soft_time_limit=left + GRACE // 3, time_limit=left + GRACE)
+
+
+def _share(run: BacktestRun, shares: int) -> None:
+    for _ in range(shares):
+        send(run)
+
+
+def wait(run: BacktestRun, *, progress: Progress, timeout: float) -> BacktestRun:
+    """Follow a run to its end.
+
+    Parameters
+    ----------
+    run : BacktestRun
+    progress : callable
+        Called with percent, 100 and a text.
+    timeout : float
+        Seconds.
+
+    Raises
+    ------
+    DataError
+        When the run failed, with its reason.
+    ConflictError
+        When somebody cancelled it.
+    ServiceError
+        When it did not end in time.
+    """
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        run.refresh_from_db()
+        progress(run.progress, 100, run.message)
+        if run.status == BacktestRun.Status.DONE:
+            return run
+        if run.status == BacktestRun.Status.FAILED:
+            raise DataError(f"Backtest {run.pk} failed: {run.error}", run=run.pk)
+        if run.status == BacktestRun.Status.CANCELLED:
+            raise ConflictError(f"Backtest {run.pk} was cancelled at {run.progress} %.", run=run.pk)
+        time.sleep(POLL)
+    raise ServiceError(
+        f"Backtest {run.pk} did not end within {timeout:.0f} seconds (it is {run.status} at {run.progress} %). "
+        "`manage.py services status` says whether a worker runs; asking again continues the same run.",
+        run=run.pk,
+    )
+
+
+def find(run_id: int) -> BacktestRun:
+    """Return the run of that number.
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
+    run = BacktestRun.objects.filter(pk=run_id).first()
+    if run is None:
+        raise InputError(f"There is no backtest {run_id}; see `manage.py backtest --list`.", field="id", value=run_id)
+    return run
+
+
+def cancel(run_id: int) -> BacktestRun:
+    """Cancel a run that has not ended, and wait until nobody works on it; what is computed is kept.
+
+    Work that does not look whether it is still wanted is ended with its process.
+
+    Raises
+    ------
+    InputError
+        When there is no such run.
+    ConflictError
+        When it has ended.
+    """
+    run = find(run_id)
+    stopped = BacktestRun.objects.filter(pk=run_id, status__in=BacktestRun.OPEN).update(
+        status=BacktestRun.Status.CANCELLED, finished_at=timezone.now(), message="cancelled"
+    )
+    run.refresh_from_db()
+    if not stopped:
+        raise ConflictError(f"Backtest {run_id} has ended already: it is {run.status}.", run=run_id)
+    deadline = time.monotonic() + PATIENCE
+    while left := messages(run):
+        if time.monotonic() > deadline:
+            app.control.revoke(left, terminate=True, signal="SIGKILL")
+            break
+        time.sleep(POLL)
+    return run
+
+
+def messages(run: BacktestRun) -> list[str]:
+    """Return the messages under which units of a run are being computed now."""
+    return [unit.task for unit in run.units.filter(arrays=None, tries__gt=0) if _held(unit_lock(run, unit.name))]
+
+
+def unit_lock(run: BacktestRun, unit: str) -> str:
+    """Return the name of the lock under which a unit is computed."""
+    return f"backtest-{run.pk}-{unit}"
+
+
+def _held(name: str) -> bool:
+    try:
+        with exclusive(name):
+            return False
+    except ConflictError:
+        return True
