@@ -1,98 +1,84 @@
-"""The cascade kernel against plain NumPy: same book, same paths, same answer, time of each, in one run.
+"""The cascade engine: its time by size of the work, its memory, a plain reference and its peers, in one run.
 
-    python benchmarks/cascade.py [--accounts 300] [--paths 2000] [--hours 168] [--slice 100]
+    python -m benchmarks.cascade [--worlds 1000] [--million] [--mesa PYTHON] [--cadcad PYTHON] [--slice 3]
 
-NumPy is vectorised over accounts and steps through paths and hours, as one would write it first. It runs on ``--slice``
-paths, and its time is scaled to all of them. Both are warmed up first, so compilation is not counted.
+Book and paths are random with fixed seeds: health factors from 1.02 to 2.5, hourly random walks over a day, impact,
+decay and the profit test on. ``--million`` adds 1,000,000 positions. ``--mesa`` and ``--cadcad`` name interpreters in
+which the peers are installed; they run the first ``--slice`` paths of the same work, come to the same numbers (the
+difference is printed), and their time is scaled to all paths. Compilation is never counted: the engine is warmed up
+first, and its cache stays on disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import importlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from forecasting.core import kernel
-from forecasting.core.book import Floats, PositionRow, ReserveRow, build
-from forecasting.core.cascade import CascadeProblem, CascadeRules, riskiest_first
+from forecasting.core import tables
+from forecasting.core.book import Book, RiskParameters
+from forecasting.core.cascade import CascadeProblem, CascadeRules
 
-PRICES = (2000.0, 30000.0, 10.0, 1.0, 1.0)
+THRESHOLD, BONUS = 0.8, 0.05
+ROOT = Path(__file__).resolve().parent.parent
 
 
-def problem(*, accounts: int, paths: int, hours: int, wild: float) -> CascadeProblem:
-    """Return a random book on random walks; ``wild`` scales the market's volatility."""
+def problem(
+    *, accounts: int = 10_000, paths: int = 1000, steps: int = 24, collaterals: int = 1, debts: int = 1
+) -> CascadeProblem:
+    """Return a random book on random walks of 90 % annual volatility, on a depth of twice the collateral."""
     rng = np.random.default_rng(1)
-    reserves = [
-        ReserveRow(
-            symbol=f"A{r}",
-            decimals=18,
-            price=round(price * 10**8),
-            ltv=7500,
-            liquidation_threshold=8000,
-            liquidation_bonus=10500,
-            supply_cap=0,
-            borrow_cap=0,
-            total_supply=0,
-            total_debt=0,
-        )
-        for r, price in enumerate(PRICES)
-    ]
-    positions = []
-    for i in range(accounts):
-        value, held, owed = float(np.exp(rng.normal(10, 1.5))), int(rng.integers(0, 3)), int(rng.integers(3, 5))
-        debt = value * 0.8 / rng.uniform(1.05, 2.5)
-        for r, amount, taken in ((held, value, 0.0), (owed, 0.0, debt)):
-            unit = 10**18 / PRICES[r]
-            positions.append(
-                PositionRow(
-                    account=f"0x{i:040x}",
-                    reserve=r,
-                    collateral=int(amount * unit),
-                    debt=int(taken * unit),
-                    used_as_collateral=amount > 0,
-                )
-            )
-    book = build(reserves=reserves, positions=positions, own_threshold={})
-    volatility = wild * np.array([0.6, 0.5, 1.0, 0.01, 0.01]) / np.sqrt(8760)
-    shocks = 0.8 * rng.standard_normal((paths, hours, 1)) + 0.6 * rng.standard_normal((paths, hours, 5))
-    value = float((book.collateral @ book.price).sum())
+    assets = collaterals + debts
+    price = np.ones(assets)
+    price[:collaterals] = np.exp(rng.uniform(0, 8, collaterals))
+    value, rows = np.exp(rng.normal(9, 1.5, accounts)), np.arange(accounts)
+    held, owed = np.zeros((accounts, assets)), np.zeros((accounts, assets))
+    for table, first, count in ((held, 0, collaterals), (owed, collaterals, debts)):
+        share = rng.exponential(size=(accounts, count)) * (rng.random((accounts, count)) < 0.4)
+        share[rows, rng.integers(0, count, accounts)] += 0.5
+        table[:, first : first + count] = share / share.sum(axis=1, keepdims=True)
+    held *= value[:, None] / price
+    owed *= (value * THRESHOLD / rng.uniform(1.02, 2.5, accounts))[:, None] / price
+    shocks = 0.8 * rng.standard_normal((paths, steps, 1)) + 0.6 * rng.standard_normal((paths, steps, assets))
+    volatility = np.where(np.arange(assets) < collaterals, 0.9, 0.01) / np.sqrt(8760)
+    same = np.full(assets, THRESHOLD)
     return CascadeProblem(
-        book=book,
-        paths=np.array(PRICES) * np.exp(np.cumsum(shocks * volatility, axis=1)),
+        book=Book(
+            accounts=tuple(map(str, range(accounts))),
+            symbols=tuple(f"A{r}" for r in range(assets)),
+            collateral=held,
+            debt=owed,
+            price=price,
+            total_supply=held.sum(axis=0),
+            total_debt=owed.sum(axis=0),
+            parameters=RiskParameters(
+                ltv=same - 0.05,
+                liquidation_threshold=same,
+                liquidation_bonus=np.full(assets, BONUS),
+                supply_cap=np.full(assets, np.inf),
+                borrow_cap=np.full(assets, np.inf),
+            ),
+            own_threshold=np.full(accounts, np.nan),
+        ),
+        paths=price * np.exp(np.cumsum(shocks * volatility, axis=1)),
         step_hours=1.0,
-        depth=np.array([2 * value, 2 * value, value, np.inf, np.inf]),
+        depth=np.where(np.arange(assets) < collaterals, 2 * value.sum(), np.inf),
         rules=CascadeRules(),
     )
 
 
-def reference(posed: CascadeProblem, *, count: int) -> Floats:
-    """Return bad debt and liquidated value of the first ``count`` paths, by NumPy over accounts."""
-    book = posed.book
-    market = posed._market(book.parameters.liquidation_bonus)  # noqa: SLF001 - the same market, for a fair comparison
-    out = np.zeros((count, kernel.COLUMNS))
-    ordered = riskiest_first(book)
-    for p in range(count):
-        accounts = kernel.Accounts(ordered.collateral.copy(), ordered.debt.copy(), ordered.threshold)
-        lasting, fading = np.zeros(5), np.zeros(5)
-        tally = kernel.Tally(out[p], np.zeros(5), np.zeros(5))
-        price = posed.paths[p, 0]
-        for quoted in posed.paths[p]:
-            fading *= market.decay
-            price, sold = quoted * np.exp(-(lasting + fading)), np.zeros(5)
-            health = (accounts.collateral * accounts.threshold) @ price - accounts.debt @ price
-            for k in np.flatnonzero(health < 0):
-                kernel._settle.py_func(accounts, k, price, market, sold, tally)  # type: ignore[attr-defined]  # noqa: SLF001
-            kernel._move.py_func(market, sold, lasting, fading)  # type: ignore[attr-defined]  # noqa: SLF001
-        owed, held = accounts.debt @ price, accounts.collateral @ price
-        out[p, kernel.BAD_DEBT] = np.maximum(owed - held, 0).sum()
-    return out
-
-
 def seconds(function: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
-    """Return the best of three runs; processor time by default, which other programs on the machine disturb least."""
+    """Return the best of three runs; processor time by default, which other programs disturb least."""
     times = []
     for _ in range(3):
         start = clock()
@@ -101,32 +87,95 @@ def seconds(function: Callable[[], object], clock: Callable[[], float] = time.pr
     return min(times)
 
 
-def measure(name: str, posed: CascadeProblem, *, count: int) -> str:
-    """Return one line of the table: the kernel on all paths, NumPy on ``count`` of them."""
-    single, paths = replace(posed, threads=1), posed.paths.shape[0]
-    totals = single.run(single.book).totals
-    columns = [kernel.BAD_DEBT, kernel.LIQUIDATED]
-    plain = reference(posed, count=count)
-    gap = float(np.abs(plain[:, columns] - totals[:count, columns]).max() / max(totals[:, columns].max(), 1.0))
-    one = seconds(lambda: single.run(single.book))
-    wall = seconds(lambda: posed.run(posed.book), time.perf_counter)
-    slow = seconds(lambda: reference(posed, count=count)) * paths / count
-    events = totals[:, kernel.EVENTS].mean()
-    return f"{name:<8}{one:>12.3f}{wall:>12.3f}{slow:>11.1f}{slow / one:>8.0f}{gap:>12.1e}{events:>13.1f}"
+def line(name: str, posed: CascadeProblem) -> str:
+    """Return one line of the table."""
+    single = dataclasses.replace(posed, threads=1)
+    tally = single.run()
+    same = all((a == b).all() for a, b in zip(tally, posed.run(), strict=True))
+    wall, one = seconds(posed.run, time.perf_counter), seconds(single.run)
+    count, steps, _ = posed.paths.shape
+    work = len(posed.book.accounts) * count * steps
+    events = float(tally.totals[:, tables.EVENTS].mean())
+    ratio = posed.amplification() if len(posed.book.accounts) <= 10_000 else float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return f"{name:<34}{one:>9.3f}{wall:>9.3f}{1e9 * one / work:>11.3f}{events:>11.1f}{ratio:>8.2f}{peak:>9}  {same}"
+
+
+def sizes(*, million: bool) -> None:
+    """Print the table by size."""
+    head = ("positions x paths x steps", "1 thr s", "2 thr s", "ns/unit", "events", "ampl.", "peak MB", "same bits")
+    print("{:<34}{:>9}{:>9}{:>11}{:>11}{:>8}{:>9}  {}".format(*head))
+    problem(accounts=100, paths=4, steps=2).run()  # compiled
+    for accounts, paths, steps in ((10_000, 1000, 24), (10_000, 2000, 24), (10_000, 1000, 48), (100_000, 1000, 24)):
+        print(line(f"{accounts} x {paths} x {steps}", problem(accounts=accounts, paths=paths, steps=steps)))
+    print(line("10000 x 1000 x 24, 6 + 3 assets", problem(collaterals=6, debts=3)))
+    if million:
+        print(line("1000000 x 1000 x 24", problem(accounts=1_000_000)))
+
+
+def equality(count: int) -> str:
+    """Return the largest relative difference between the engine and the plain reference on random worlds."""
+    worlds = importlib.import_module("tests.forecasting.worlds")  # random worlds, as the tests make them
+    gaps = [worlds.gap(worlds.world(seed)) for seed in range(count)]
+    return f"{count} random worlds against the plain reference: largest relative difference {max(gaps):.1e}"
+
+
+def peer(name: str, python: str, *, count: int) -> str:
+    """Run one peer on the first ``count`` paths and compare."""
+    posed = problem()
+    single = dataclasses.replace(posed, threads=1)
+    market, book = posed.market(), posed.book
+    rules = {
+        "threshold": THRESHOLD,
+        "bonus": BONUS,
+        "close": posed.rules.close_factor,
+        "full": posed.rules.full_close_below,
+        "cost": posed.rules.fixed_cost,
+        "depth": float(posed.depth[0]),
+        "permanent": posed.rules.permanent_share,
+        "decay": market.pool.decay,
+    }
+    order = posed.gathered().row
+    stable = dataclasses.replace(single, paths=np.where(np.arange(2) == 1, 1.0, posed.paths))  # the peers' debt is USD
+    with tempfile.NamedTemporaryFile(suffix=".npz") as work:
+        np.savez(
+            work,
+            collateral=book.collateral[order, 0],
+            debt=book.debt[order, 1],
+            paths=stable.paths[:count, :, 0],
+            rules=np.array(json.dumps(rules)),
+        )
+        work.flush()
+        arm = [python, "-m", f"benchmarks.{name}_arm", work.name]
+        done = subprocess.run(arm, check=True, capture_output=True, text=True, cwd=ROOT)
+    found = json.loads(done.stdout.splitlines()[-1])
+    tally = stable.run().totals
+    gaps = [
+        float(np.abs(tally[:count, column] - found[field]).max() / max(tally[:count, column].max(), 1.0))
+        for column, field in ((tables.LIQUIDATED, "liquidated"), (tables.BAD_DEBT, "bad_debt"))
+    ]
+    ours, theirs = seconds(stable.run), found["seconds"] * posed.paths.shape[0] / count
+    return (
+        f"{name}: {theirs:.1f} s of one processor for all paths ({count} were run), ours {ours:.3f} s: "
+        f"{theirs / ours:.0f} times; largest relative difference {max(gaps):.1e}"
+    )
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    for name, default in (("accounts", 300), ("paths", 2000), ("hours", 168), ("slice", 50)):
-        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--worlds", type=int, default=1000)
+    parser.add_argument("--million", action="store_true")
+    parser.add_argument("--slice", type=int, default=3)
+    for name in ("mesa", "cadcad"):
+        parser.add_argument(f"--{name}", metavar="PYTHON")
     options = parser.parse_args()
-    print(f"{options.accounts} accounts, {options.paths} paths, {options.hours} steps")
-    head = ("market", "kernel cpu s", "2 threads s", "NumPy cpu s", "ratio", "difference", "events/path")
-    print("{:<8}{:>12}{:>12}{:>11}{:>8}{:>12}{:>13}".format(*head))
-    for name, wild in (("calm", 1.0), ("wild", 3.0)):
-        posed = problem(accounts=options.accounts, paths=options.paths, hours=options.hours, wild=wild)
-        print(measure(name, posed, count=min(options.slice, options.paths)))
+    sizes(million=options.million)
+    print(equality(options.worlds))
+    for name in ("mesa", "cadcad"):
+        python = getattr(options, name)
+        print(peer(name, python, count=options.slice) if python else f"{name}: no interpreter given (--{name} PYTHON)")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def evidence(version: ModelVersion) -> Content:
     InputError
         When none were kept.
     ImplausibleData
-        When the bytes are not those that were registered.
+        When the bytes are not those that were registered, or not those that the version's artifact vouches for.
     """
     held = Artifact.objects.filter(version=version).first()
     if held is None or not held.evidence:
@@ -141,6 +141,9 @@ def evidence(version: ModelVersion) -> Content:
     packed = bytes(held.evidence)
     what = f"The forecasts out of sample of model version {version.pk} were"
     _require(packed, expected=version.evidence_hash, what=what)
+    if load(version)["parameters"].get("out_of_sample") != version.evidence_hash:
+        message = f"The forecasts out of sample of model version {version.pk} are not those that its artifact names."
+        raise ImplausibleData(message, version=version.pk)
     return unpack(packed)
 
 

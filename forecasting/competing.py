@@ -19,6 +19,7 @@ from forecasting.core.days import DAY, DayTable
 from forecasting.core.league import HORIZONS, Data, Horizon, Job, Plan, jobs, needs, run
 from forecasting.core.scoring import compare, qlike
 from forecasting.core.volatility.direct import prepare, zoo
+from forecasting.core.volatility.har_levels import NAMES as HAR_LEVELS
 from forecasting.fields import WARM, Field, Settings, require_long_enough
 from governance.errors import ConflictError
 
@@ -27,6 +28,8 @@ type Progress = Callable[[int, int, str], None]
 BASELINE = "log_har"  # cannot fail to fit; what a champion falls back to
 CONTENDER = "champion"  # the combination that was fixed beforehand; only it is put to the gate unasked
 FIELD = "garch_t"  # what others use
+NAMES = "names"  # under which a fit tells the regressors that it reads; a fit that does not reads these:
+PLAIN = {"ewma": ("variance",), "garch_t": ("change",), "gjr_t": ("change",), "har": HAR_LEVELS}
 PULSE = 5.0  # seconds between two signs of life
 
 
@@ -43,6 +46,7 @@ class Entry:
         ``assets``, and by horizon ``ends, realised, change`` and ``forecast``.
     metrics : dict
     features : list of str
+        What its fits read of each row.
     """
 
     name: str
@@ -163,14 +167,21 @@ def _entry(
         parts = needs(Job(horizon, name))  # fitted already, as a combination fits them
         learnt[horizon] = {part.model: fits[part] for part in parts} if parts else fits[Job(horizon, name)]
     told = {horizon: _evidence(name, HORIZONS[horizon], field=field, plan=plan, done=done) for horizon in where}
-    rows = prepare(field.data.days.until(1), steps=1).known.names
     return Entry(
         name=name,
         parameters=learnt,
         evidence={"assets": list(plan.assets), "horizons": told},
         metrics=_metrics(name, field=field, plan=plan, done=done),
-        features=list(rows),
+        features=sorted({read for horizon in where for read in _reads(name, learnt[horizon])}),
     )
+
+
+def _reads(name: str, learnt: object) -> set[str]:
+    """Return what a model reads of each row, with all that its members read."""
+    if not isinstance(learnt, Mapping):
+        return set()
+    own = {*PLAIN.get(name, ()), *learnt.get(NAMES, ())}
+    return own.union(*(_reads(part, value) for part, value in learnt.items()))
 
 
 def _evidence(name: str, horizon: Horizon, *, field: Field, plan: Plan, done: Mapping[Job, Floats]) -> dict[str, Any]:

@@ -6,12 +6,14 @@ Pegged assets take no part, for their variance is that of rounding.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from forecasting import daily
+from forecasting.core.book import Floats
+from forecasting.core.days import DayTable
 from forecasting.core.league import HORIZONS, Data
 from forecasting.datasets import Frozen
 from forecasting.models import Dataset
@@ -89,6 +91,12 @@ class Field:
     block: int = 0
 
     @property
+    def finest(self) -> DayTable:
+        """The closest look at what came: the hours, or the days where bars are longer than an hour."""
+        hours = self.data.hours
+        return self.data.days if hours is None or not hours.ends.size else hours
+
+    @property
     def moment(self) -> int:
         """End of the last day, unix seconds."""
         return int(self.data.days.ends[-1])
@@ -105,10 +113,41 @@ def of_source(*, source: str, assets: Sequence[str], version: int = 0) -> Field:
 
 
 def of_daily(found: daily.Daily) -> Field:
-    """Return the field of bars that were frozen."""
+    """Return the field of those assets of frozen bars that are not pegged.
+
+    Raises
+    ------
+    InputError
+        When they all are.
+    """
     source = found.dataset.facts["name"].rpartition("/")[2]
-    data = Data(days=found.table, hours=found.hourly)
-    return Field(line=line_of(source, found.table.assets), deployment=None, dataset=found.dataset, data=data)
+    moving = _moving(found.table.variance)
+    if not moving:
+        names = ", ".join(found.table.assets)
+        raise InputError(
+            f"{names} of {source}: pegged, with less than {PEGGED:.0%} volatility a year; name an asset that moves.",
+            field="assets",
+            value=names,
+        )
+    data = Data(days=_only(found.table, moving), hours=_only(found.hourly, moving))
+    return Field(line=line_of(source, data.days.assets), deployment=None, dataset=found.dataset, data=data)
+
+
+def _moving(variance: Floats) -> list[int]:
+    """Return the columns of daily ``variance`` (D, A) whose usual day is not that of a pegged asset."""
+    known = [column[np.isfinite(column)] for column in variance.T]
+    return [a for a, days in enumerate(known) if not days.size or np.sqrt(np.median(days) * YEAR) >= PEGGED]
+
+
+def _only[Table: DayTable](table: Table, columns: Sequence[int]) -> Table:
+    return replace(
+        table,
+        assets=tuple(table.assets[a] for a in columns),
+        variance=table.variance[:, columns],
+        change=table.change[:, columns],
+        complete=table.complete[:, columns],
+        measures={name: values[:, columns] for name, values in table.measures.items()},
+    )
 
 
 def line_of(source: str, assets: Sequence[str]) -> str:
@@ -118,8 +157,7 @@ def line_of(source: str, assets: Sequence[str]) -> str:
 
 def of_frozen(frozen: Frozen, *, deployment: Deployment) -> Field | None:
     """Return the field of a market's assets that are not pegged; None: they all are."""
-    volatility = np.sqrt(np.median(frozen.panel.measures.variance, axis=0) * YEAR)
-    moving = [r for r in range(len(frozen.symbols)) if volatility[r] >= PEGGED]
+    moving = _moving(frozen.panel.measures.variance)
     if not moving:
         return None
     names = tuple(frozen.symbols[r] for r in moving)

@@ -132,6 +132,19 @@ def watch(deployment: Deployment) -> Freshness:
     return state(deployment)
 
 
+def watch_imported(line: str, *, newest: int) -> Freshness:
+    """Return the state of imported data, see `imported`; sound its alarm, or end it.
+
+    Call it outside of a transaction that may be rolled back.
+    """
+    found = imported(line, newest=newest)
+    if found.fresh:
+        alarms.silence(line, kinds=(Alarm.Kind.STALE,))
+    else:
+        alarms.sound(line, kind=Alarm.Kind.STALE, detail=found.sentence)
+    return found
+
+
 def _clock(deployment: Deployment) -> int | None:
     """Return the time by which data ages; None: nothing is collected yet."""
     cursor = Derivation.objects.filter(deployment=deployment).first()

@@ -8,41 +8,24 @@ demoted at once, without anybody's word; to come back it needs a steward whateve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.utils.module_loading import import_string
 
-from forecasting import artifacts
-from forecasting.competing import BASELINE, CONTENDER, cost
-from forecasting.core.admission import Finding, Record, examine, losses
-from forecasting.core.book import Floats
-from forecasting.core.realised import Stamps
-from forecasting.core.scoring import dm_test
-from forecasting.core.scoring.verdicts import MINIMUM
-from forecasting.models import Decision, ModelVersion
+from forecasting import judging
+from forecasting.competing import BASELINE, CONTENDER
+from forecasting.core.admission import Finding
+from forecasting.models import Decision, Forecast, ModelVersion, Score
 from governance import audit
 from governance.errors import ConflictError, InputError
 from governance.locks import hold
 
-HORIZON = "1d"
-SEED = 1
 GATE = "gate"
+ON_TRUST = "the operator's word: no key signed it"  # what an address that promotes a model rests on
 Kind = Decision.Kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """What a version forecast out of sample, one day ahead: ends (D,), and realised, change and forecast (D, A)."""
-
-    assets: tuple[str, ...]
-    ends: Stamps
-    realised: Floats
-    change: Floats
-    forecast: Floats
 
 
 def in_use(line: str, *, until: int | None = None) -> ModelVersion | None:
@@ -52,7 +35,7 @@ def in_use(line: str, *, until: int | None = None) -> ModelVersion | None:
     ----------
     line : str
     until : int or None
-        Time after which no decision's data may end; None: now.
+        Time by which the decision was made, by the newest data that was known then; None: now.
     """
     rows = Decision.objects.filter(line=line, kind__in=Decision.APPOINTING).select_related("version__dataset")
     last = (rows if until is None else rows.filter(moment__lte=until)).order_by("-pk").first()
@@ -113,8 +96,9 @@ def consider(version: ModelVersion, *, steward: str = "") -> Decision:
         raise InputError(message, field="version", value=version.pk)
     if used == version:
         raise ConflictError(f"Model version {version.pk} ({version}) is in use already.", version=version.pk)
-    findings = compare(version, used)
-    facts = {"against": used.pk, "rules": [_plain(finding) for finding in findings]}
+    findings = judging.compare(version, used)
+    facts: dict[str, Any] = {"against": used.pk, "rules": [_plain(finding) for finding in findings]}
+    facts |= {"signed_by": steward, "signature": ON_TRUST} if steward else {}
     failed = [finding.sentence for finding in findings if not finding.passed]
     if failed:
         return _decide(version, Kind.REFUSED, reason=" ".join(failed), actor=steward or GATE, facts=facts)
@@ -125,57 +109,28 @@ def consider(version: ModelVersion, *, steward: str = "") -> Decision:
 
 
 @transaction.atomic
-def demote(line: str, *, reason: str, facts: dict[str, Any], actor: str) -> Decision | None:
-    """Let the baseline take over; None: it is in use already, or the line has none."""
-    hold(f"gate-{line}")
-    used, baseline = in_use(line), newest(line).get(BASELINE)
-    if used is None or baseline is None or used.name == BASELINE:
-        return None
-    return _decide(baseline, Kind.DEMOTED, reason=reason, actor=actor, facts={"instead_of": used.pk, **facts})
+def demote(version: ModelVersion, *, reason: str, facts: dict[str, Any], actor: str) -> Decision | None:
+    """Let the baseline take over from a version; None: it is not in use any more, or there is no other baseline.
 
-
-def compare(challenger: ModelVersion, champion: ModelVersion) -> tuple[Finding, ...]:
-    """Return what the rules say of two versions on the days that both forecast out of sample."""
-    ours, theirs = together(past(challenger), past(champion))
-    return examine(
-        Record(name=challenger.name, forecast=ours.forecast, cost=cost(artifacts.load(challenger)["parameters"])),
-        Record(name=champion.name, forecast=theirs.forecast, cost=cost(artifacts.load(champion)["parameters"])),
-        realised=ours.realised,
-        change=ours.change,
-        seed=SEED,
-    )
-
-
-def past(version: ModelVersion) -> Past:
-    """Return the forecasts out of sample of a version, one day ahead.
-
-    Raises
-    ------
-    InputError
-        When it kept none of one day ahead.
+    Parameters
+    ----------
+    version : ModelVersion
+        The one that was found to fail. Somebody may have appointed another one in the meantime, who is not to blame.
+    reason : str
+    facts : dict
+    actor : str
     """
-    held = artifacts.evidence(version)
-    if HORIZON not in held["horizons"]:
-        message = f"Model version {version.pk} ({version}) kept no forecasts of one day ahead, by which it is judged."
-        raise InputError(message, field="horizons", value=version.pk)
-    found = held["horizons"][HORIZON]
-    columns = {name: found[name] for name in ("ends", "realised", "change", "forecast")}
-    return Past(assets=tuple(held["assets"]), **columns)
+    hold(f"gate-{version.line}")
+    baseline = newest(version.line).get(BASELINE)
+    if in_use(version.line) != version or baseline is None or version.name == BASELINE:
+        return None
+    return _decide(baseline, Kind.DEMOTED, reason=reason, actor=actor, facts={"instead_of": version.pk, **facts})
 
 
-def together(ours: Past, theirs: Past) -> tuple[Past, Past]:
-    """Return both on the days and assets that they share, in the same order."""
-    assets = tuple(name for name in ours.assets if name in theirs.assets)
-    ends = np.intersect1d(ours.ends, theirs.ends)
-
-    def cut(one: Past) -> Past:
-        rows = np.searchsorted(one.ends, ends)
-        at = np.ix_(rows, [one.assets.index(name) for name in assets])
-        return Past(
-            assets=assets, ends=ends, realised=one.realised[at], change=one.change[at], forecast=one.forecast[at]
-        )
-
-    return cut(ours), cut(theirs)
+def appointment(line: str) -> Decision | None:
+    """Return the decision by which the model in use was appointed; refreshing it is none. None: it has not begun."""
+    rows = Decision.objects.filter(line=line, kind__in=Decision.APPOINTING).exclude(kind=Kind.REFRESHED)
+    return rows.select_related("version__dataset").last()
 
 
 def needs_sign_off() -> bool:
@@ -185,19 +140,28 @@ def needs_sign_off() -> bool:
 
 def was_demoted(line: str) -> bool:
     """Return whether the last that was appointed in a line took over from a champion that had failed."""
-    last = Decision.objects.filter(line=line, kind__in=Decision.APPOINTING).exclude(kind=Kind.REFRESHED).last()
+    last = appointment(line)
     return last is not None and last.kind == Kind.DEMOTED
+
+
+def known_until(line: str) -> int:
+    """Return the time of the newest data that a line knows, unix seconds; 0: none.
+
+    A decision is dated by it, so that what came before cannot be held against who is appointed, and what a line used at
+    a moment of the past stays as it was.
+    """
+    newest_of = (
+        (ModelVersion.objects.filter(line=line), "created_timestamp"),
+        (Forecast.objects.filter(model_version__line=line), "made_at"),
+        (Score.objects.filter(forecast__model_version__line=line), "known_at"),
+    )
+    return max(rows.aggregate(at=Max(column))["at"] or 0 for rows, column in newest_of)
 
 
 def _refresh(version: ModelVersion, *, used: ModelVersion) -> Decision:
     """Let the same model, fitted to newer data, take over, unless it forecasts worse on the days that both have."""
-    ours, theirs = together(past(version), past(used))
-    new, old = (
-        losses(ours.forecast, other=theirs.forecast, realised=ours.realised),
-        losses(theirs.forecast, other=ours.forecast, realised=ours.realised),
-    )
-    days = int(np.isfinite(new - old).sum())
-    if days >= MINIMUM and (new != old).any() and dm_test(old, new).better():
+    days = judging.got_worse(version, used=used)
+    if days:
         reason = f"Fitted anew it forecasts worse than version {used.pk} on {days} days that both have."
         return _decide(version, Kind.REFUSED, reason=reason, actor=GATE, facts={"against": used.pk})
     reason = f"Version {used.pk}, fitted to newer data."
@@ -214,7 +178,7 @@ def _decide(
         reason=reason,
         facts=facts or {},
         actor=actor,
-        moment=version.created_timestamp,
+        moment=known_until(version.line),
     )
     told: dict[str, audit.Fact] = {"line": version.line, "model": version.name, "reason": reason}
     audit.record(actor=actor, action=f"model.{kind}", subject=version.artifact_hash, facts=told)

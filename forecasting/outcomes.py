@@ -18,9 +18,7 @@ from forecasting.shadows import HOUR
 
 def score(field: Field) -> list[Score]:
     """Write down how the forecasts of a field's line did whose outcome is known now; return the new rows."""
-    table = field.data.hours
-    if table is None or not table.ends.size:
-        return []
+    table = field.finest
     made: list[Score] = []
     for forecast in _pending(field.line, until=int(table.ends[-1])):
         made += _scores(forecast, table)
@@ -37,9 +35,12 @@ def _pending(line: str, *, until: int) -> list[Forecast]:
 def _scores(forecast: Forecast, table: DayTable) -> list[Score]:
     """Write the scores of one forecast; an asset with an hour that was not measured gets none."""
     first = int(np.searchsorted(table.ends, forecast.made_at, side="right"))
-    rows = slice(first, first + forecast.horizon_hours)
+    if first == 0:
+        return []
+    row = int(table.ends[first] - table.ends[first - 1])  # an hour, or a day where bars are longer than an hour
+    rows = slice(first, first + forecast.horizon_hours * HOUR // row)
     end = forecast.made_at + forecast.horizon_hours * HOUR
-    if first == 0 or table.ends[rows][-1] != end:
+    if table.ends[rows][-1] != end:
         return []
     made = []
     for asset, told in forecast.body["assets"].items():
@@ -48,7 +49,7 @@ def _scores(forecast: Forecast, table: DayTable) -> list[Score]:
             realised, change = float(table.variance[rows, a].sum()), float(table.change[rows, a].sum())
             if np.isfinite(realised + change) and realised > 0:
                 made.append(_row(forecast, asset, told, realised=realised, change=change, end=end))
-    return Score.objects.bulk_create(made)
+    return Score.objects.bulk_create(made, ignore_conflicts=True)  # whoever else scores now writes the same
 
 
 def _row(forecast: Forecast, asset: str, told: dict[str, Any], *, realised: float, change: float, end: int) -> Score:

@@ -18,6 +18,8 @@ from governance.models import Deployment
 
 log = logging.getLogger(__name__)
 
+LOCK = "monitor on schedule"  # whoever goes round holds it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
@@ -79,12 +81,17 @@ def _source(line: str) -> Round:
     version = catalogue.newest(catalogue.find(facts["name"])).version
     last = newest.forecasts.order_by("-made_at").first()
     if version == facts["version"] and last is not None and last.made_at == newest.created_timestamp:
-        return _round(line)
-    return _round(line, field=fields.of_source(source=facts["name"], assets=facts["assets"], version=version))
+        state = freshness.watch_imported(line, newest=last.made_at)
+        return _round(line, problem=state.sentence if state.problem else "")
+    field = fields.of_source(source=facts["name"], assets=facts["assets"], version=version)
+    state = freshness.watch_imported(line, newest=field.moment)
+    return _round(line, field=field, problem=state.sentence if state.problem else "")
 
 
 def _round(line: str, *, field: Field | None = None, problem: str = "") -> Round:
+    """Score what is known now, and forecast unless there is a problem."""
     forecasts = scores = 0
     if field is not None:
-        forecasts, scores = len(shadows.make(field)), len(outcomes.score(field))
+        forecasts = 0 if problem else len(shadows.make(field))
+        scores = len(outcomes.score(field))
     return Round(line=line, forecasts=forecasts, scores=scores, health=monitoring.check(line), problem=problem)

@@ -16,8 +16,11 @@ from forecasting.models import Forecast, ModelVersion, Reserve
 from governance.version import code_version, lock_hash
 
 
-def register(trained: Trained) -> ModelVersion:
-    """Write both versions and their forecasts; what is known already is left as it is. Return the cascade version."""
+def register(trained: Trained, *, publish: bool = True) -> ModelVersion:
+    """Write both versions and, to ``publish``, their forecasts; what is known already is left as it is.
+
+    Return the cascade version.
+    """
     said = contents(trained)
     volatility = _version(
         trained,
@@ -32,13 +35,18 @@ def register(trained: Trained) -> ModelVersion:
         good=not _worse(trained),
         parent=volatility,
     )
+    if publish:
+        _forecasts(trained, volatility=volatility, cascade=cascade)
+    return cascade
+
+
+def _forecasts(trained: Trained, *, volatility: ModelVersion, cascade: ModelVersion) -> None:
     for r, reserve in enumerate(trained.frozen.reserves):
         price = float(trained.frozen.grid.prices[-1, r]) / USD
         body = reporting.volatility_body(trained.scenarios, asset=r, price=price)
         _forecast(trained, version=volatility, reserve=reserve, body={**body, "model": trained.used[r]})
     body = reporting.cascade_body(trained.estimate, amplification=trained.amplification)
     _forecast(trained, version=cascade, reserve=None, body=body)
-    return cascade
 
 
 def contents(trained: Trained) -> dict[str, artifacts.Content]:

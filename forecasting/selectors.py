@@ -319,7 +319,8 @@ def versions_in_use() -> list[int]:
 
 def newest_forecasts(versions: Sequence[ModelVersion | int]) -> list[Forecast]:
     """Return each version's newest forecast of the whole line at each horizon, the nearest horizon first."""
-    rows = Forecast.objects.filter(model_version__in=versions, reserve=None).select_related("model_version")
+    rows = Forecast.objects.filter(model_version__in=versions, reserve=None)
+    rows = rows.select_related("model_version__deployment")
     latest = rows.order_by("model_version_id", "horizon_hours", "-made_at", "-pk")
     return list(latest.distinct("model_version_id", "horizon_hours"))
 

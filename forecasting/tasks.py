@@ -8,7 +8,7 @@ from contextlib import suppress
 from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError
 
-from forecasting import patrol, pruning, rounds, training
+from forecasting import patrol, pruning, rounds, runs, training
 from forecasting.backtests import sharing
 from forecasting.selectors import final_snapshot
 from governance import deployments
@@ -35,7 +35,14 @@ def collect() -> None:
                 log.error("%s was not collected: %s", outcome.deployment.slug, outcome.error.message)
 
 
-@shared_task(bind=True, max_retries=None)
+@shared_task(
+    base=Task,
+    bind=True,
+    max_retries=None,
+    acks_on_timeout=False,  # as below
+    soft_time_limit=runs.LIMIT + runs.GRACE // 3,
+    time_limit=runs.LIMIT + runs.GRACE,
+)
 def train(task: Task[..., None], run_id: int) -> None:
     """Carry out a training run; when another worker is at it, come back to see whether it lived."""
     try:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.utils import timezone
 
-from forecasting import competing, daily, datasets, fields, fitting, lifecycle, registering, shadows
+from forecasting import competing, daily, datasets, fields, fitting, freshness, lifecycle, registering, runs, shadows
 from forecasting.core.config import TrainingConfig
 from forecasting.fields import Settings
 from forecasting.imports import catalogue
 from forecasting.models import ModelVersion, Snapshot, TrainingRun
+from forecasting.runs import POLL, TASK, NotWanted, Progress, TooLate
 from governance.celery import app
 from governance.domain.canonical import digest
 from governance.errors import BreakwaterError, DataError, InputError, ServiceError
@@ -29,13 +31,8 @@ from governance.version import code_version, lock_hash
 
 log = logging.getLogger(__name__)
 
-type Progress = Callable[[int, int, str], None]
-
 SEED = 1
-TASK = "forecasting.tasks.train"
-DELIVERIES = 5  # a run that killed its worker this often is not tried again
-SILENCE = timedelta(seconds=60)  # without a heartbeat, after which a run counts as lost
-POLL = 0.3  # seconds
+SILENCE = timedelta(seconds=60)  # without a heartbeat, after which a run that nobody holds counts as lost
 
 
 def request(
@@ -129,6 +126,7 @@ def _ask(key: str, *, kind: ModelVersion.Kind, wanted: Mapping[str, object]) -> 
         if created or _lost(run):
             run.status, run.progress, run.error, run.attempts = TrainingRun.Status.QUEUED, 0, "", 0
             run.message, run.heartbeat = "waiting for a worker", timezone.now()
+            run.started_at, run.finished_at = None, None
             run.save()
             transaction.on_commit(lambda: app.send_task(TASK, args=[run.pk]))
     return run
@@ -137,7 +135,8 @@ def _ask(key: str, *, kind: ModelVersion.Kind, wanted: Mapping[str, object]) -> 
 def _lost(run: TrainingRun) -> bool:
     if run.status in {TrainingRun.Status.DONE, TrainingRun.Status.FAILED}:
         return run.status == TrainingRun.Status.FAILED
-    return run.heartbeat is None or timezone.now() - run.heartbeat > SILENCE
+    silent = run.heartbeat is None or timezone.now() - run.heartbeat > SILENCE
+    return silent and not runs.is_held(run)  # some models give no sign of life for long
 
 
 def carry_out(run_id: int) -> None:
@@ -148,24 +147,25 @@ def carry_out(run_id: int) -> None:
     ConflictError
         When another worker is at it; try later, for that worker may die.
     """
-    with exclusive(f"training-run-{run_id}"):
-        run = TrainingRun.objects.get(pk=run_id)
-        if run.status in {TrainingRun.Status.DONE, TrainingRun.Status.FAILED}:
+    run = TrainingRun.objects.get(pk=run_id)
+    with exclusive(runs.lock(run)):
+        run.refresh_from_db()
+        if not runs.begin(run):
             return
-        if run.attempts >= DELIVERIES:
-            _fail(run, f"gave up: {run.attempts} workers died on it")
-            return
-        _begin(run)
         try:
             if run.kind == ModelVersion.Kind.VARIANCE:
                 train_source(run)
             else:
                 wanted = run.request
                 train(wanted["deployment"], wanted["snapshot"], seed=wanted["seed"], config=wanted["config"], run=run)
+        except NotWanted:
+            log.info("Training run %d is not wanted any more.", run.pk)
+        except (SoftTimeLimitExceeded, TooLate):
+            runs.fail(run, runs.too_late())
         except BreakwaterError as error:
-            _fail(run, error.message)
+            runs.fail(run, error.message)
         except Exception as error:
-            _fail(run, f"unexpected {type(error).__name__}: {error}")
+            runs.fail(run, f"unexpected {type(error).__name__}: {error}")
             raise
 
 
@@ -174,7 +174,8 @@ def train(
 ) -> ModelVersion:
     """Train and register a market's models and their forecasts, and end the run, in one transaction.
 
-    The league's models compete on the market's prices as well, where these are long enough.
+    The league's models compete on the market's prices as well, where these are long enough. Nothing is forecast while
+    the market's prices must not be published on.
 
     Returns
     -------
@@ -187,31 +188,38 @@ def train(
         When the data must not be computed on.
     """
     snapshot = Snapshot.objects.select_related("deployment").get(pk=snapshot_id, deployment_id=deployment_id)
-    result = fitting.fit(snapshot, seed=seed, config=TrainingConfig.read(config), progress=_teller(run, 0, 70))
+    result = fitting.fit(snapshot, seed=seed, config=TrainingConfig.read(config), progress=runs.teller(run, 0, 70))
     field, settings = fields.of_frozen(result.frozen, deployment=snapshot.deployment), Settings()
     entries: tuple[competing.Entry, ...] = ()
     if field is not None and fields.long_enough(field):
         with _reporting_trouble(field.line):
-            entries = competing.compete(field, settings=settings, seed=seed, progress=_teller(run, 70, 99))
+            entries = competing.compete(field, settings=settings, seed=seed, progress=runs.teller(run, 70, 99))
+    fresh = freshness.state(snapshot.deployment).fresh
     with transaction.atomic():
-        version = registering.register(result)
+        version = registering.register(result, publish=fresh)
         if field is not None and entries:
             lifecycle.register(field, entries, settings=settings, seed=seed)
-            shadows.make(field)
-        _end(run, version)
+            if fresh:
+                shadows.make(field)
+        runs.end(run, version)
     return version
 
 
 def train_source(run: TrainingRun) -> ModelVersion:
-    """Train and register the league's models of imported assets, and end the run; return the contender's version."""
+    """Train and register the league's models of imported assets, and end the run; return the contender's version.
+
+    Of data that ended too long ago nothing is forecast, and an alarm says so: its models are there for newer data.
+    """
     wanted = run.request
     settings = Settings.read(wanted["config"])
     field = fields.of_source(source=wanted["source"], assets=wanted["assets"], version=wanted["version"])
-    entries = competing.compete(field, settings=settings, seed=wanted["seed"], progress=_teller(run, 0, 99))
+    entries = competing.compete(field, settings=settings, seed=wanted["seed"], progress=runs.teller(run, 0, 99))
+    fresh = freshness.watch_imported(field.line, newest=field.moment).fresh
     with transaction.atomic():
         version = lifecycle.register(field, entries, settings=settings, seed=wanted["seed"])[-1]
-        shadows.make(field)
-        _end(run, version)
+        if fresh:
+            shadows.make(field)
+        runs.end(run, version)
     return version
 
 
@@ -222,21 +230,6 @@ def _reporting_trouble(line: str) -> Iterator[None]:
         yield
     except DataError as error:
         log.error("The league's models of %s were not trained: %s", line, error.message)  # noqa: TRY400 - says it all
-
-
-def _teller(run: TrainingRun, low: int, high: int) -> Progress:
-    """Return what writes progress from ``low`` to ``high`` per cent into the run, which is its sign of life, too."""
-
-    def tell(done: int, total: int, text: str) -> None:
-        _beat(run, progress=low + (high - low) * done // max(total, 1), message=text)
-
-    return tell
-
-
-def _end(run: TrainingRun, version: ModelVersion) -> None:
-    run.status, run.progress, run.message = TrainingRun.Status.DONE, 100, "done"
-    run.model_version, run.finished_at, run.heartbeat = version, timezone.now(), timezone.now()
-    run.save()
 
 
 def wait(run: TrainingRun, *, progress: Progress, timeout: float) -> ModelVersion:
@@ -271,19 +264,3 @@ def wait(run: TrainingRun, *, progress: Progress, timeout: float) -> ModelVersio
         "`manage.py services status` says whether a worker runs; asking again continues the same run.",
         run=run.pk,
     )
-
-
-def _begin(run: TrainingRun) -> None:
-    run.status, run.attempts = TrainingRun.Status.RUNNING, run.attempts + 1
-    run.started_at, run.heartbeat = timezone.now(), timezone.now()
-    run.save()
-
-
-def _fail(run: TrainingRun, reason: str) -> None:
-    run.status, run.error, run.finished_at = TrainingRun.Status.FAILED, reason, timezone.now()
-    run.save()
-
-
-def _beat(run: TrainingRun, *, progress: int, message: str) -> None:
-    run.progress, run.message, run.heartbeat = progress, message[:200], timezone.now()
-    run.save(update_fields=["progress", "message", "heartbeat"])

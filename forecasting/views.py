@@ -125,7 +125,10 @@ def forecasts(request: HttpRequest) -> HttpResponse:
     deployment = selectors.protocols().first()
     asked = {"symbol": request.GET.get("reserve", ""), "made": request.GET.get("made", "")}
     context = forecast_panels.overview(deployment, **asked) if deployment else {"models": []}
-    context["spoken"] = card_panels.spoken(selectors.newest_forecasts(selectors.versions_in_use()))
+    said = selectors.newest_forecasts(selectors.versions_in_use())
+    context["spoken"] = card_panels.spoken(said)
+    states = card_panels.states_of_data(said)
+    context["stale"] = [state for line, state in states.items() if ":" in line and not state.fresh]  # of files
     return page(request, "forecasting/forecasts.html", context)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
@@ -159,8 +159,14 @@ def opened(row: BacktestUnit) -> Part:
     return Part(arrays=artifacts.unpack(packed), packed=packed, content_hash=found)
 
 
-def verify(run: BacktestRun) -> dict[str, str]:
+def verify(run: BacktestRun, *, units: Collection[str] = ()) -> dict[str, str]:
     """Return the hashes of a run's units, of which each was checked, and the run's with them.
+
+    Parameters
+    ----------
+    run : BacktestRun
+    units : collection of str
+        The units that it must have, where they are known; it has some in any case.
 
     Raises
     ------
@@ -173,14 +179,17 @@ def verify(run: BacktestRun) -> dict[str, str]:
         raise InputError(
             f"Backtest {run.pk} is {run.status}; only one that is done has a hash.", field="id", value=run.pk
         )
-    units = {row.name: opened(row).content_hash for row in run.units.all()}
-    found = run_hash(kind=run.kind, request=run.request, dataset=run.dataset.hash, units=units, result=dict(run.result))
+    kept = {row.name: opened(row).content_hash for row in run.units.all()}
+    if not kept or (units and kept.keys() != set(units)):
+        message = f"Backtest {run.pk} says that it is done, but has not the {len(units) or 1} units that make it up."
+        raise ImplausibleData(message, run=run.pk)
+    found = run_hash(kind=run.kind, request=run.request, dataset=run.dataset.hash, units=kept, result=dict(run.result))
     if found != run.content_hash:
         message = (
             f"Backtest {run.pk} was altered after it ended: its hash is {found[:12]}, not {run.content_hash[:12]}."
         )
         raise ImplausibleData(message, run=run.pk, hash=found)
-    return units
+    return kept
 
 
 def settled(value: Any) -> Any:  # noqa: ANN401 - JSON

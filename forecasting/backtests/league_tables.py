@@ -23,10 +23,33 @@ def text(result: Result) -> str:
         console.print(f"{', '.join(result['assets'])} of {result.get('source', '?')}: {days}, UTC", markup=False)
         for horizon in result["horizons"]:
             console.print(_league(result, horizon))
+        for sentence in remarks(result):
+            console.print(sentence, markup=False)
         for name, title in (("var99", "Value at risk, 99 %"), ("var975_es", "Value at risk and shortfall, 97.5 %")):
             if result.get(name):
                 console.print(_tails(result[name], title))
     return capture.get().rstrip()
+
+
+def remarks(result: Result) -> list[str]:
+    """Return what was left out, which fits did not end by themselves, and what the monitors say, in sentences."""
+    found = [
+        f"Left out at {row['horizon']}: {row['model'] or 'all models'} of {row['asset']}; {row['why']}."
+        for row in result.get("left_out", [])
+    ]
+    for horizon, models in result.get("not_converged", {}).items():
+        counts = ", ".join(f"{model} {count}" for model, count in models.items())
+        found.append(f"Fits at {horizon} whose search did not end by itself: {counts}.")
+    for asset, told in result.get("regime", {}).items():
+        found.append(f"{asset} is {told['state']} (probability of turbulence {told['turbulence']:.0%}).")
+    for asset, sides in result.get("var99", {}).get("by_cell", {}).items():
+        for side, row in sides.items():
+            if row.get("aci", {}).get("alarms"):
+                level = max(row["aci"]["lowest"], 0.0)
+                found.append(
+                    f"Losses of {asset} {side} came too often: 1 % were covered where {level:.2%} was asked for."
+                )
+    return found
 
 
 def _league(result: Result, horizon: str) -> Table:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from forecasting.backtests import bench
 from forecasting.backtests.base import kind
 from forecasting.models import BacktestRun
 from governance.celery import app
@@ -46,19 +47,22 @@ def ask(slug: str, options: Mapping[str, Any], *, limit: int = LIMIT, shares: in
     limit : int
         Seconds from its start after which it is stopped.
     shares : int
-        How many workers may share the work.
+        How many workers may share the work; more than it has units would find nothing to do, and are not asked.
 
     Raises
     ------
     InputError, DataError
         When it cannot be computed.
+    ImplausibleData
+        When it is done already, and what is stored of it was altered since or does not belong together.
     """
     for field, value in (("limit", limit), ("threads", shares)):
         if value < 1:
             raise InputError(f"{field} is {value}; it must be at least 1.", field=field, value=value)
     asked = kind(slug)
     wanted = asked.request(options)
-    dataset = asked.inputs(wanted).dataset
+    inputs = asked.inputs(wanted)
+    dataset, units = inputs.dataset, asked.units(wanted, inputs)
     about = {"kind": slug, "request": wanted, "dataset": dataset.hash, "code": code_version(), "lock": lock_hash()}
     with transaction.atomic():
         run, created = BacktestRun.objects.get_or_create(
@@ -78,7 +82,9 @@ def ask(slug: str, options: Mapping[str, Any], *, limit: int = LIMIT, shares: in
             run.started_at, run.deadline, run.finished_at, run.heartbeat = None, None, None, timezone.now()
             run.save()
             run.units.filter(arrays=None).update(tries=0)
-            transaction.on_commit(lambda: _share(run, shares))
+            transaction.on_commit(lambda: _share(run, min(shares, len(units))))
+    if run.status == BacktestRun.Status.DONE:
+        bench.verify(run, units=units)
     return run
 
 

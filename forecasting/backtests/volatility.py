@@ -23,6 +23,7 @@ from forecasting.core.days import DAY, DayTable
 from forecasting.core.league import HORIZONS, Data, Job, Plan
 from forecasting.core.quality import require
 from forecasting.core.realised import Stamps
+from forecasting.core.scoring.verdicts import MINIMUM
 from forecasting.core.volatility.base import rounded
 from forecasting.core.volatility.direct import zoo
 from forecasting.imports.catalogue import find, newest
@@ -31,6 +32,7 @@ from governance.errors import InputError, TooShort
 
 DAYS = 1000
 SEED = 1
+SEEDS = 2**63  # what a database holds as a whole number
 LEARNT = 120  # measured days of each asset before the first that is scored: the most that a model needs
 
 
@@ -82,9 +84,14 @@ class VolatilityBacktest:
             raise InputError(f"--days is {days}; it must be at least 1.", field="days", value=days)
         if first is not None and last is not None and last < first:
             raise InputError("--to lies before --from; swap them.", field="to", value=options["to"])
-        assets, horizons = _names(options["assets"]), _names(options.get("horizons") or ",".join(HORIZONS))
-        models = _names(options.get("models") or "")
+        seed = options.get("seed", SEED)
+        if not 0 <= seed < SEEDS:
+            raise InputError(f"--seed is {seed}; it lies between 0 and {SEEDS - 1}.", field="seed", value=seed)
+        assets = _names(options["assets"], field="assets")
+        horizons = _names(options.get("horizons") or ",".join(HORIZONS), field="horizons")
+        models = _names(options["models"], field="models") if options.get("models") else ()
         Plan(assets=assets, horizons=horizons, models=models, first=1, last=1)  # says which names are unknown
+        _require_models(horizons, models)
         return {
             "source": options["source"],
             "version": newest(find(options["source"], kind="prices")).version,
@@ -94,7 +101,7 @@ class VolatilityBacktest:
             "days": DAYS if first is None and days is None else days,
             "horizons": list(horizons),
             "models": list(models),
-            "seed": options.get("seed", SEED),
+            "seed": seed,
         }
 
     def inputs(self, request: Request) -> Prepared:
@@ -121,6 +128,7 @@ class VolatilityBacktest:
         data = Data(days=found.table, hours=_hours(found.hourly, plan))
         for name in plan.horizons:
             data.table(HORIZONS[name])  # says which horizon these prices are too coarse for
+            _require_days(name, plan)
         return Prepared(dataset=found.dataset, data=data, plan=plan)
 
     def units(self, request: Request, inputs: Prepared) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002
@@ -131,13 +139,14 @@ class VolatilityBacktest:
     def compute(self, unit: str, *, request: Request, inputs: Prepared, done: Done, tick: Tick) -> Arrays:  # noqa: ARG002
         """Return the forecasts of one job, rounded: what stands behind the tenth digit differs between machines."""
         known = {_job(name): arrays["forecast"] for name, arrays in done.items()}
-        found = league.run(_job(unit), data=inputs.data, plan=inputs.plan, done=known, tick=tick)
-        return {"forecast": _short(found)}
+        found = league.walked(_job(unit), data=inputs.data, plan=inputs.plan, done=known, tick=tick)
+        return {"forecast": _short(found.forecast), "unfinished": found.unfinished}
 
     def report(self, request: Request, inputs: Prepared, done: Done) -> Result:
         """Return losses, tests and tails; see `forecasting.core.league_report.report`."""
         forecasts = {_job(name): arrays["forecast"] for name, arrays in done.items()}
-        body = league_report.report(inputs.plan, inputs.data, forecasts)
+        unfinished = {_job(name): int(arrays["unfinished"].sum()) for name, arrays in done.items()}
+        body = league_report.report(inputs.plan, inputs.data, forecasts, unfinished=unfinished)
         return {**body, "source": request["source"], "dataset": inputs.dataset.hash}
 
     def text(self, result: Result) -> str:
@@ -185,8 +194,28 @@ def _job(unit: str) -> Job:
     return Job(horizon, model)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in map(str.strip, text.split(",")) if name))
+def _names(text: str, *, field: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(name for name in map(str.strip, text.split(",")) if name))
+    if not found:
+        raise InputError(f"--{field} is {text!r}, which names nothing.", field=field, value=text)
+    return found
+
+
+def _require_models(horizons: tuple[str, ...], models: tuple[str, ...]) -> None:
+    """Check that some of ``models`` forecasts each horizon; none named: all do."""
+    for name in horizons:
+        if models and not set(models) & set(league.models(name)):
+            message = f"None of {', '.join(models)} forecasts {name}; there are: {', '.join(league.models(name))}."
+            raise InputError(message, field="models", value=list(models))
+
+
+def _require_days(name: str, plan: Plan) -> None:
+    """Check that enough spans of a horizon begin and end within the scored days to say anything of them."""
+    horizon, days = HORIZONS[name], plan.last - plan.first + 1
+    needed = MINIMUM + horizon.steps - 1 if horizon.row == DAY else -(-MINIMUM * horizon.row // DAY)
+    if days < needed:
+        message = f"{days} days are scored; {name} ahead needs {needed} of them for a verdict."
+        raise TooShort(message, field="days", horizon=name)
 
 
 def _date(text: str | None, *, field: str) -> int | None:

@@ -11,12 +11,12 @@ Ziegel & Chen (2019). Many coverage tests at once: Holm (1979), whose first step
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from forecasting.core.book import Floats
+from forecasting.core.book import Flags, Floats
 from forecasting.core.scoring import christoffersen, dm_test, dynamic_quantile, fz0, kupiec, mcs, qlike
 from forecasting.core.tails.base import Tails, walk
 from forecasting.core.tails.mean import Mean
@@ -30,6 +30,8 @@ FEWEST_DAYS = 100  # with a tail forecast, below which coverage says nothing
 WORSE_DAY = 1.1  # of the champion's worst day, up to which a challenger's counts as no worse
 BIAS = 1.5  # between mean outcome and mean forecast, either way
 SIDES = {"long": -1.0, "short": 1.0}  # what a return of 1 costs
+
+type Sides = Mapping[tuple[str, int], tuple[Floats, Tails]]  # by side and asset: (D,) losses, and their tails
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,15 +89,14 @@ class _Case:
         count = both.sum(axis=1)
         return np.where(count > 0, kept.sum(axis=1) / np.maximum(count, 1), np.nan)
 
-    def tails(self, record: Record) -> dict[tuple[str, int], tuple[Floats, Tails]]:
-        """Return losses and tails of each side and asset, on the days that have both."""
+    def tails(self, record: Record) -> Sides:
+        """Return losses and tails of each side and asset, NaN on the days that have none."""
         found = {}
         for side, sign in SIDES.items():
             for asset in range(self.realised.shape[1]):
                 loss = sign * self.change[:, asset]
                 tails = walk(Mean(), loss=loss, scale=np.sqrt(record.forecast[:, asset]), share=SHARE)
-                known = np.isfinite(loss) & np.isfinite(tails.var)
-                found[side, asset] = loss[known], Tails(var=tails.var[known], es=tails.es[known])
+                found[side, asset] = loss, tails
         return found
 
 
@@ -153,10 +154,11 @@ def better(case: _Case) -> Finding:
     return Finding(rule="better", passed=False, sentence=f"{said}: that may be luck.", numbers=numbers)
 
 
-def coverage(ours: Mapping[tuple[str, int], tuple[Floats, Tails]]) -> Finding:
+def coverage(ours: Sides) -> Finding:
     """Ask that Kupiec's, Christoffersen's and the dynamic quantile test reject no side of any asset."""
     p, days, hits = [], 0, 0
-    for loss, tails in ours.values():
+    for said in ours.values():
+        loss, tails = _on(_known(said), said)
         if loss.size < FEWEST_DAYS:
             sentence = (
                 f"{loss.size} days have a value at risk; {FEWEST_DAYS} are needed to test how often it is passed."
@@ -181,11 +183,10 @@ def coverage(ours: Mapping[tuple[str, int], tuple[Floats, Tails]]) -> Finding:
     )
 
 
-def tail(
-    ours: Mapping[tuple[str, int], tuple[Floats, Tails]], theirs: Mapping[tuple[str, int], tuple[Floats, Tails]]
-) -> Finding:
-    """Ask for a score of the tail (FZ0) that is no worse."""
-    scores = [_mean_fz0(tails) for tails in (ours, theirs)]
+def tail(ours: Sides, theirs: Sides) -> Finding:
+    """Ask for a score of the tail (FZ0) that is no worse on the days that have both: wild days cost whoever speaks."""
+    both = {key: _known(ours[key]) & _known(theirs[key]) for key in ours}
+    scores = [_mean_fz0([_on(both[key], said[key]) for key in both]) for said in (ours, theirs)]
     if not np.isfinite(scores).all():
         return Finding(rule="tail", passed=False, sentence="No day has a value at risk yet.")
     return Finding(
@@ -219,6 +220,18 @@ def bias(case: _Case) -> Finding:
     )
 
 
-def _mean_fz0(found: Mapping[tuple[str, int], tuple[Floats, Tails]]) -> float:
-    parts = [fz0(loss, var=tails.var, es=tails.es, share=SHARE) for loss, tails in found.values() if loss.size]
+def _known(said: tuple[Floats, Tails]) -> Flags:
+    """Return the (D,) days that have a loss and a value at risk."""
+    loss, tails = said
+    return np.isfinite(loss + tails.var)
+
+
+def _on(days: Flags, said: tuple[Floats, Tails]) -> tuple[Floats, Tails]:
+    """Return losses and tails of some days."""
+    loss, tails = said
+    return loss[days], Tails(var=tails.var[days], es=tails.es[days])
+
+
+def _mean_fz0(found: Sequence[tuple[Floats, Tails]]) -> float:
+    parts = [fz0(loss, var=tails.var, es=tails.es, share=SHARE) for loss, tails in found if loss.size]
     return float(np.concatenate(parts).mean()) if parts else float("nan")

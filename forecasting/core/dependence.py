@@ -188,28 +188,6 @@ def basket_volatility(volatility: Floats, *, covariances: Floats, weights: Float
     return np.sqrt(variance)
 
 
-def recoloured(residuals: Floats, *, before: Floats, now: Floats) -> Floats:
-    """Return past residuals as they would have been under another correlation: ``now^(1/2) before_t^(-1/2) e_t``.
-
-    Parameters
-    ----------
-    residuals : (W, A) floats
-    before : (W, A, A) floats
-        Correlation that was forecast for each of their days.
-    now : (A, A) floats
-        Correlation that is forecast for the day ahead.
-    """
-    plain: Floats = np.einsum("tij,tj->ti", root(before, power=-0.5), residuals)
-    return plain @ root(now, power=0.5)
-
-
-def root(matrices: Floats, *, power: float) -> Floats:
-    """Return the symmetric power of (..., A, A) positive definite matrices: the same whatever the order of assets."""
-    values, vectors = np.linalg.eigh(matrices)
-    found: Floats = (vectors * values[..., None, :] ** power) @ np.swapaxes(vectors, -1, -2)
-    return found
-
-
 def _bounded(residuals: Floats, scale: Floats) -> Floats:
     return np.ascontiguousarray(np.clip(residuals / scale, -BOUND, BOUND))
 

@@ -1,21 +1,25 @@
-"""The cascade kernel: liquidations over joint price paths, with price impact on a depth that all accounts share.
+"""The cascade kernel: liquidations of several protocols over joint price paths, on a depth that all of them share.
 
 One step of one path:
 
-1. The oracle price is the path's price times the impact that earlier liquidations left.
-2. An account with ``HF < 1`` can be liquidated: its largest debt, up to the close factor (all of it below
-   ``full_close_below``), against its largest collateral, at ``1 + bonus``.
-3. The liquidator sells the collateral for the debt asset on constant-product depth ``X`` (USD): after ``q`` was sold
-   in this step the marginal price is ``(X / (X + q))**2``. He repays no more than pays at the margin, and does nothing
-   when the round does not cover his fixed cost. What stays undone is tried again in the next step.
-4. A share of the step's price move stays, the rest decays by half-lives. Arbitrage refills the depth between steps.
+1. The market price is the path's price times the impact that earlier liquidations left; where it fell, a part of the
+   depth withdraws, and comes back by half-lives.
+2. The oracles look at the market (`forecasting.core.oracle`).
+3. An account whose health factor at oracle prices is below 1 can be liquidated, once liquidators had time to see it.
+   Those that pay before slippage queue, the best first, and liquidators take what pays
+   (`forecasting.core.liquidators`). What stays undone is tried again in the next step.
+4. What was sold moves the price (`forecasting.core.exchange`): a share of the move stays, the rest decays by
+   half-lives. Arbitrage refills the depth between steps.
 
-Bad debt is what accounts owe beyond their collateral at the horizon, at the prices that the cascade left.
+Bad debt is what accounts owe beyond their collateral at the horizon, at the market prices that the cascade left.
 
-An account is looked at only when it can have fallen below 1. Its health factor cannot have changed by more than the
-largest fall of any price over the largest rise of any price, step by step; ``reach``, the running product of these
-ratios, bounds it. An account with a health factor ``h`` when ``reach`` was ``g`` is safe until ``reach < g / h``. That
-is exact, impact included, and spares most of the work.
+An account is looked at only when it can have fallen below 1, which is exact, impact and oracles included:
+
+- While relative oracle prices stand at ``g = min(p / p0) / max(p / p0)`` against the start, no health factor can have
+  fallen by more than ``g``. Accounts come in order of their `Accounts.margin`, so those that may have fallen are the
+  first ones, and the others are not even copied.
+- After a look at an account with a health factor ``h``, when ``reach`` (the running product of the steps' worst
+  factors) was ``g``, it is safe until ``reach < g / h``.
 
 References
 ----------
@@ -26,187 +30,54 @@ Toxic debt: Warmuz, Chaudhary & Pinna, arXiv 2212.07306.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from forecasting.core import tables
 from forecasting.core.book import Floats
-from forecasting.core.compiled import compiled
-
-# Columns of the per-path totals.
-BAD_DEBT = 0  # owed beyond collateral at the horizon, USD
-LIQUIDATED = 1  # debt repaid by liquidators, USD
-SEIZED = 2  # collateral seized, USD
-PROFIT = 3  # liquidators' profit, USD
-SLIPPAGE = 4  # lost to price impact while trading, USD
-COSTS = 5  # liquidators' fixed costs, USD
-BACKLOG = 6  # debt of accounts still below a health factor of 1 at the horizon, USD
-TOXIC = 7  # debt at the horizon that a liquidation would make worse, USD
-EVENTS = 8  # liquidations
-STREAK = 9  # longest run of steps with liquidations
-COLUMNS = 10
+from forecasting.core.compiled import compiled, inlined
+from forecasting.core.exchange import shift
+from forecasting.core.liquidators import begin, close_factor, gain, reopen, settle, values
+from forecasting.core.oracle import report
+from forecasting.core.tables import Accounts, Ints, Market, Now, Pool, Tally, Trace, Work
 
 BLOCK = 32  # accounts that share one alarm
-SAFETY = 1.0 + 1e-9  # covers the rounding of the running product
-ROUNDS = 8  # of one account in one step: 0.5**8 of a debt is dust
-
-
-class Market(NamedTuple):
-    """What a path's liquidations meet.
-
-    ``bonus`` and ``depth`` are (R,); ``depth`` is in USD and may be ``inf``. ``decay`` is the share of transient
-    impact that survives one step.
-    """
-
-    bonus: Floats
-    depth: Floats
-    close_factor: float
-    full_close_below: float
-    fixed_cost: float
-    permanent_share: float
-    decay: float
-
-
-class Accounts(NamedTuple):
-    """A accounts over R reserves: tokens held and owed, and the thresholds that count, each (A, R)."""
-
-    collateral: Floats
-    debt: Floats
-    threshold: Floats
-
-
-class Alarms(NamedTuple):
-    """The ``reach`` below which each account, and any account of each block of `BLOCK`, must be looked at."""
-
-    each: Floats
-    highest: Floats
-
-
-class Tally(NamedTuple):
-    """Results of P paths: ``totals`` (P, COLUMNS), tokens ``seized`` and ``repaid`` (P, R)."""
-
-    totals: Floats
-    seized: Floats
-    repaid: Floats
+SAFETY = 1.0 + 1e-9  # covers the rounding of products of prices
 
 
 @compiled
-def _largest(amount: Floats, k: int, price: Floats) -> int:
-    """Return the asset of account ``k`` with the largest value."""
-    best = 0
-    for r in range(1, price.size):
-        if amount[k, r] * price[r] > amount[k, best] * price[best]:
-            best = r
-    return best
+def workspace(accounts: Accounts) -> Work:
+    """Return a thread's own arrays; a page of memory is taken only when a path looks at its accounts."""
+    size, held = accounts.margin.size, accounts.asset.size
+    return Work(
+        np.empty(held),
+        np.empty(held),
+        np.empty(size),
+        np.empty(-(-size // BLOCK)),
+        np.empty(size, np.int64),
+        np.empty(size, np.int64),
+        np.empty(size),
+    )
 
 
-@compiled
-def _trade(depth: float, sold: float, amount: float) -> float:
-    """Return what selling ``amount`` USD (negative: buying) brings after ``sold`` was sold in this step."""
-    if np.isinf(depth):
-        return amount
-    return depth * depth * amount / ((depth + sold) * (depth + sold + amount))
+@inlined
+def _admit(accounts: Accounts, work: Work, front: int, factor: float) -> int:
+    """Take in the accounts, after the first ``front``, that may be unsafe at ``factor``; return how many are in."""
+    stop, size = front, accounts.margin.size
+    while stop < size and accounts.margin[stop] * factor < SAFETY:
+        stop = min(stop + BLOCK, size)
+    for e in range(accounts.first[front], accounts.first[stop]):
+        work.collateral[e] = accounts.collateral[e]
+        work.debt[e] = accounts.debt[e]
+    for k in range(front, stop):
+        work.each[k] = np.inf
+        work.highest[k // BLOCK] = np.inf
+        work.waited[k] = 0
+    return stop
 
 
-@compiled
-def _room(market: Market, sold: Floats, a: int, b: int) -> float:
-    """Return how much of asset ``a`` (USD) sells before the margin no longer pays for the debt asset ``b``."""
-    if np.isinf(market.depth[a]):
-        return np.inf
-    dear = 1.0 if np.isinf(market.depth[b]) else (market.depth[b] / (market.depth[b] + sold[b])) ** 2
-    return float(market.depth[a] * (np.sqrt((1.0 + market.bonus[a]) / dear) - 1.0) - sold[a])
-
-
-@compiled
-def _liquidate(book: Accounts, k: int, price: Floats, close: float, market: Market, sold: Floats, tally: Tally) -> bool:
-    """Liquidate account ``k`` once; return False, with nothing changed, when it does not pay."""
-    a, b = _largest(book.collateral, k, price), _largest(book.debt, k, price)
-    ratio = 1.0 + market.bonus[a]
-    held, owed = book.collateral[k, a] * price[a], book.debt[k, b] * price[b]
-    seize = min(close * owed * ratio, held)
-    if seize * market.bonus[a] < market.fixed_cost * ratio:
-        return False  # not even without slippage
-    seize = min(seize, _room(market, sold, a, b))
-    repay = seize / ratio
-    if seize <= 0.0 or (not np.isinf(market.depth[b]) and repay >= market.depth[b] + sold[b]):
-        return False
-    proceeds = _trade(market.depth[a], sold[a], seize)
-    spent = -_trade(market.depth[b], sold[b], -repay)
-    profit = proceeds - spent - market.fixed_cost
-    if profit < 0.0:
-        return False
-    book.collateral[k, a] = max(book.collateral[k, a] - seize / price[a], 0.0)
-    book.debt[k, b] = max(book.debt[k, b] - repay / price[b], 0.0)
-    sold[a] += seize
-    sold[b] -= repay
-    tally.seized[a] += seize / price[a]
-    tally.repaid[b] += repay / price[b]
-    tally.totals[LIQUIDATED] += repay
-    tally.totals[SEIZED] += seize
-    tally.totals[PROFIT] += profit
-    tally.totals[SLIPPAGE] += (seize - proceeds) + (spent - repay)
-    tally.totals[COSTS] += market.fixed_cost
-    tally.totals[EVENTS] += 1.0
-    return True
-
-
-@compiled
-def _values(book: Accounts, k: int, price: Floats) -> tuple[float, float]:
-    """Return the threshold-weighted collateral and the debt of account ``k``, USD."""
-    weighted, owed = 0.0, 0.0
-    for r in range(price.size):
-        weighted += book.collateral[k, r] * price[r] * book.threshold[k, r]
-        owed += book.debt[k, r] * price[r]
-    return weighted, owed
-
-
-@compiled
-def _settle(book: Accounts, k: int, price: Floats, market: Market, sold: Floats, tally: Tally) -> float:
-    """Liquidate account ``k`` while it pays; return the health factor that is left."""
-    weighted, owed = _values(book, k, price)
-    for _ in range(ROUNDS):
-        if weighted >= owed:
-            break
-        close = 1.0 if weighted < market.full_close_below * owed else market.close_factor
-        if not _liquidate(book, k, price, close, market, sold, tally):
-            break
-        weighted, owed = _values(book, k, price)
-    return weighted / owed if owed > 0.0 else np.inf
-
-
-@compiled
-def _rearm(reach: float, health: float) -> float:
-    """Return the alarm of an account with this health factor: it is safe until ``reach`` falls below."""
-    if health == 0.0:
-        return 0.0  # nothing is left to seize
-    return reach / health * SAFETY if health > 1.0 else np.inf
-
-
-@compiled
-def _step(
-    book: Accounts, alarms: Alarms, reach: float, price: Floats, market: Market, sold: Floats, tally: Tally
-) -> bool:
-    """Liquidate whatever pays at these oracle prices; return whether anything was."""
-    before = tally.totals[EVENTS]
-    for block in range(alarms.highest.size):
-        if reach >= alarms.highest[block]:
-            continue
-        highest = 0.0
-        for k in range(block * BLOCK, min((block + 1) * BLOCK, alarms.each.size)):
-            if reach < alarms.each[k]:
-                weighted, owed = _values(book, k, price)
-                health = weighted / owed if owed > 0.0 else np.inf
-                if health < 1.0:
-                    health = _settle(book, k, price, market, sold, tally)
-                alarms.each[k] = _rearm(reach, health)
-            highest = max(highest, alarms.each[k])
-        alarms.highest[block] = highest
-    return bool(tally.totals[EVENTS] > before)
-
-
-@compiled
-def _fall(price: Floats, last: Floats) -> float:
-    """Return the worst factor that the step from ``last`` to ``price`` can put on any health factor."""
+@inlined
+def _worst(price: Floats, last: Floats) -> float:
+    """Return the worst factor that the move from ``last`` to ``price`` can put on any health factor."""
     low, high = np.inf, 0.0
     for r in range(price.size):
         low = min(low, price[r] / last[r])
@@ -214,72 +85,189 @@ def _fall(price: Floats, last: Floats) -> float:
     return low / high
 
 
-@compiled
-def _move(market: Market, sold: Floats, lasting: Floats, fading: Floats) -> None:
-    """Turn what a step sold into log price impact."""
-    for r in range(sold.size):
-        if sold[r] != 0.0 and not np.isinf(market.depth[r]):
-            move = 2.0 * np.log((market.depth[r] + sold[r]) / market.depth[r])
-            lasting[r] += market.permanent_share * move
-            fading[r] += (1.0 - market.permanent_share) * move
+@inlined
+def _alarm(reach: float, weighted: float, owed: float) -> float:
+    """Return the ``reach`` below which an account must be looked at again."""
+    alarm = 0.0  # nothing is left to seize
+    if weighted > 0.0:
+        alarm = reach * owed / weighted * SAFETY if weighted >= owed else np.inf
+    return alarm
 
 
-@compiled
-def _close(book: Accounts, price: Floats, market: Market, tally: Tally) -> None:
+@inlined
+def _look(accounts: Accounts, work: Work, market: Market, front: int, reach: float, now: Now) -> int:
+    """Queue the accounts that can be liquidated at a gain; return how many there are."""
+    each, waited, gains, protocol = work.each, work.waited, work.gain, accounts.protocol
+    count = 0
+    for block in range(-(-front // BLOCK)):
+        if reach >= work.highest[block]:
+            continue
+        top = 0.0
+        for k in range(block * BLOCK, min((block + 1) * BLOCK, front)):
+            if reach < each[k]:
+                weighted, owed = values(accounts, work, k, now.oracle)
+                each[k] = _alarm(reach, weighted, owed)
+                waited[k] = waited[k] + 1 if 0.0 < weighted < owed else 0
+                if waited[k]:
+                    close = close_factor(market, protocol[k], weighted, owed)
+                    gains[k] = gain(accounts, work, market, k, close, now)
+                    if gains[k] >= 0.0:
+                        now.undone[0] += 1
+                        now.undone_debt[0] += owed
+                        work.queue[count] = k
+                        count += waited[k] > market.crew.delay  # else the next account takes this place
+            top = max(top, each[k])
+        work.highest[block] = top
+    return count
+
+
+@inlined
+def _sift(queue: Ints, gain: Floats, count: int, at: int) -> None:
+    """Let the account at place ``at`` of the heap sink to where it belongs: best gain first, then the lowest row."""
+    k = queue[at]
+    while 2 * at + 1 < count:
+        child = 2 * at + 1
+        one, other = queue[child], queue[min(child + 1, count - 1)]
+        if gain[other] > gain[one] or (gain[other] == gain[one] and other < one):
+            child, one = child + 1, other
+        if gain[k] > gain[one] or (gain[k] == gain[one] and k < one):
+            break
+        queue[at], at = one, child
+    queue[at] = k
+
+
+@inlined
+def _serve(
+    accounts: Accounts, work: Work, market: Market, count: int, reach: float, now: Now, tally: Tally, trace: Trace
+) -> bool:
+    """Liquidate the queue, best first, while anything in it can pay; return whether anything was liquidated."""
+    before, queue = trace.made[0], work.queue
+    for at in range(count // 2 - 1, -1, -1):
+        _sift(queue, work.gain, count, at)
+    while count and now.stopped[0] == 0:
+        k, count = queue[0], count - 1
+        queue[0] = queue[count]
+        if count:
+            _sift(queue, work.gain, count, 0)
+        _, due = values(accounts, work, k, now.oracle)
+        weighted, owed = settle(accounts, work, market, k, now, tally, trace)
+        work.each[k] = _alarm(reach, weighted, owed)
+        now.undone_debt[0] += owed - due
+        if weighted >= owed or weighted <= 0.0:
+            work.waited[k] = 0
+            now.undone[0] -= 1
+            now.undone_debt[0] -= owed
+    return bool(trace.made[0] > before)
+
+
+@inlined
+def _withdraw(pool: Pool, market: Floats, last: Floats, share: Floats) -> None:
+    """Let depth come back, and leave where the price fell."""
+    for r in range(market.size):
+        left = 1.0 - (1.0 - share[r]) * pool.recovery
+        if market[r] < last[r] and pool.withdrawal[r] > 0.0:
+            left *= (market[r] / last[r]) ** pool.withdrawal[r]
+        share[r] = left
+
+
+@inlined
+def _close(accounts: Accounts, work: Work, market: Market, front: int, now: Now, tally: Tally, blame: Floats) -> None:
     """Add up what is left at the horizon: bad debt, backlog and toxic debt."""
-    for k in range(book.collateral.shape[0]):
-        weighted, owed = _values(book, k, price)
+    for k in range(front):
+        weighted, owed = values(accounts, work, k, now.oracle)
         if owed <= 0.0:
             continue
-        value = 0.0
-        for r in range(price.size):
-            value += book.collateral[k, r] * price[r]
-        tally.totals[BAD_DEBT] += max(owed - value, 0.0)
+        m, value, most, bonus = accounts.protocol[k], 0.0, -1.0, 0.0
+        for e in range(accounts.first[k], accounts.first[k + 1]):
+            held = work.collateral[e] * now.oracle[accounts.asset[e]]
+            value += held
+            if held > most:
+                most, bonus = held, market.bonus[m, accounts.asset[e]]
         if weighted < owed:
-            tally.totals[BACKLOG] += owed
-        if owed * (1.0 + market.bonus[_largest(book.collateral, k, price)]) > value:
-            tally.totals[TOXIC] += owed
+            tally.parts[m, tables.BACKLOG] += owed
+        if owed * (1.0 + bonus) > value:
+            tally.parts[m, tables.TOXIC] += owed
+        _lose(accounts, work, k, now, tally, blame)
+
+
+@inlined
+def _lose(accounts: Accounts, work: Work, k: int, now: Now, tally: Tally, blame: Floats) -> None:
+    """Write down what account ``k`` owes beyond its collateral, in proportion to its debts."""
+    worth, due = 0.0, 0.0
+    for e in range(accounts.first[k], accounts.first[k + 1]):
+        worth += work.collateral[e] * now.market[accounts.asset[e]]
+        due += work.debt[e] * now.market[accounts.asset[e]]
+    if due <= worth:
+        return
+    if blame.size:
+        blame[k] = due - worth
+    for e in range(accounts.first[k], accounts.first[k + 1]):
+        bad = work.debt[e] * now.market[accounts.asset[e]] * ((due - worth) / due)
+        tally.parts[accounts.protocol[k], tables.BAD_DEBT] += bad
+        tally.lost[accounts.asset[e]] += bad
 
 
 @compiled
-def run_path(path: Floats, book: Accounts, market: Market, tally: Tally) -> None:
+def run_path(
+    path: Floats, accounts: Accounts, work: Work, market: Market, tally: Tally, trace: Trace, blame: Floats
+) -> None:
     """Run one path.
 
     Parameters
     ----------
     path : (T, R) floats
         Prices without impact, USD.
-    book : Accounts
-        Changed in place to what is left at the horizon.
+    accounts : Accounts
+    work : Work
+        From `workspace`; holds what is left at the horizon of the accounts that were looked at.
     market : Market
     tally : Tally
-        One row of each array, changed in place.
+        One row of each array, zero, changed in place.
+    trace : Trace
+        Filled up to its number of rows.
+    blame : (A,) floats
+        Bad debt by account is written there; of length 0 when it is not wanted.
     """
     steps, assets = path.shape
-    lasting, fading, sold, price = np.zeros(assets), np.zeros(assets), np.empty(assets), np.empty(assets)
-    last, size = path[0].copy(), book.collateral.shape[0]
-    alarms = Alarms(np.full(size, np.inf), np.full(-(-size // BLOCK), np.inf))
-    tally.totals[:], tally.seized[:], tally.repaid[:] = 0.0, 0.0, 0.0
-    reach, streak = 1.0, 0.0
+    pool, start = market.pool, market.start
+    lasting, fading, last, posted = np.zeros(assets), np.zeros(assets), start.copy(), start.copy()
+    age, ring = np.zeros(assets), np.empty((assets, market.feed.latency.max() + 1))
+    now = begin(start, market.bonus.shape[0])
+    trace.made[0], front, reach, streak, spell = 0, 0, 1.0, 0.0, 0.0
     for t in range(steps):
+        now.step[0], now.undone[0], now.undone_debt[0], now.budget[0] = t, 0, 0.0, market.crew.capital
         for r in range(assets):
-            fading[r] *= market.decay
-            price[r] = path[t, r] * np.exp(-(lasting[r] + fading[r]))
-            sold[r] = 0.0
-        reach *= _fall(price, last)
-        last[:] = price
-        if _step(book, alarms, reach, price, market, sold, tally):
-            streak += 1.0
-            _move(market, sold, lasting, fading)
-        else:
-            streak = 0.0
-        tally.totals[STREAK] = max(tally.totals[STREAK], streak)
-    _close(book, price, market, tally)
+            fading[r] *= pool.decay
+            now.bare[r], last[r] = path[t, r], now.market[r]
+            now.market[r] = path[t, r] * np.exp(-(lasting[r] + fading[r]))
+            now.sold[r] = 0.0
+        _withdraw(pool, now.market, last, now.share)
+        last[:] = now.oracle
+        report(market.feed, t, now.market, posted, age, ring, now.oracle)
+        reopen(now)
+        reach *= _worst(now.oracle, last)
+        front = _admit(accounts, work, front, _worst(now.oracle, start))
+        count = _look(accounts, work, market, front, reach, now)
+        streak = streak + 1.0 if _serve(accounts, work, market, count, reach, now, tally, trace) else 0.0
+        for r in range(assets):
+            if now.sold[r] != 0.0:
+                move = shift(pool, r, now.share[r], now.sold[r])
+                lasting[r] += pool.permanent_share * move
+                fading[r] += (1.0 - pool.permanent_share) * move
+        spell = spell + 1.0 if now.undone[0] else 0.0
+        peak = now.undone_debt[0] if now.undone[0] else 0.0
+        course = tally.course
+        course[0], course[1], course[2] = max(course[0], streak), max(course[1], spell), max(course[2], peak)
+    front = _admit(accounts, work, front, _worst(now.market, start))
+    tally.price[:] = now.market
+    _close(accounts, work, market, front, now, tally, blame)
 
 
 @compiled
-def run_paths(paths: Floats, start: int, stop: int, book: Accounts, market: Market, tally: Tally) -> None:
-    """Run the (P, T, R) ``paths`` from ``start`` to ``stop``, each on a copy of ``book``, into their rows."""
+def run_paths(paths: Floats, start: int, stop: int, accounts: Accounts, market: Market, tally: Tally) -> None:
+    """Run the (P, T, R) ``paths`` from ``start`` to ``stop`` into their rows of ``tally``."""
+    work = workspace(accounts)
+    trace, blame = Trace(np.empty((0, tables.WIDTH)), np.zeros(1, np.int64)), np.empty(0)
     for p in range(start, stop):
-        mine = Accounts(book.collateral.copy(), book.debt.copy(), book.threshold)
-        run_path(paths[p], mine, market, Tally(tally.totals[p], tally.seized[p], tally.repaid[p]))
+        mine = Tally(tally.parts[p], tally.course[p], tally.seized[p], tally.repaid[p], tally.lost[p], tally.price[p])
+        run_path(paths[p], accounts, work, market, mine, trace, blame)

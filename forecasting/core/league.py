@@ -1,5 +1,8 @@
 """The league: every model walked forward over the same rows, cut into jobs that can be done one by one.
 
+A fit sees no outcome that ends after its row (`Sample.until` purges those), and no row after it at all, so an embargo,
+which keeps rows *behind* a test window from being learnt from, has nothing to keep away here.
+
 A job is a horizon and a model. Its result is a pure function of the data, the plan and the results of the jobs that it
 `needs`, so that a run can stop anywhere, go on elsewhere, and end with the same bytes.
 """
@@ -13,7 +16,7 @@ import numpy as np
 
 from forecasting.core.book import Floats
 from forecasting.core.days import DAY, DayTable
-from forecasting.core.volatility.direct import prepare, walk, zoo
+from forecasting.core.volatility.direct import Walked, prepare, walk, zoo
 from governance.errors import InputError
 
 type Tick = Callable[[], None]
@@ -159,7 +162,14 @@ def refit(horizon: str, model: str) -> int:
 
 
 def run(job: Job, *, data: Data, plan: Plan, done: Mapping[Job, Floats], tick: Tick) -> Floats:
+    """Return the (D, A) forecasts of a job; see `walked`."""
+    return walked(job, data=data, plan=plan, done=done, tick=tick).forecast
+
+
+def walked(job: Job, *, data: Data, plan: Plan, done: Mapping[Job, Floats], tick: Tick) -> Walked:
     """Return the (D, A) forecasts of a job: of each row (day or hour) from the rows before it; NaN where there is none.
+
+    A combination has no fits of its own that could fail to end.
 
     Parameters
     ----------
@@ -179,9 +189,10 @@ def run(job: Job, *, data: Data, plan: Plan, done: Mapping[Job, Floats], tick: T
     parts = {other.model: done[other][: last + 1] for other in needs(job)}
     if parts:
         out[: last + 1] = model.combine(sample, parts)  # type: ignore[attr-defined]
-    else:
-        out[: last + 1] = walk(model, sample, first=first, refit=refit(job.horizon, job.model), tick=tick)
-    return out
+        return Walked(forecast=out, unfinished=np.zeros(out.shape[1], dtype=np.int64))
+    found = walk(model, sample, first=first, refit=refit(job.horizon, job.model), tick=tick)
+    out[: last + 1] = found.forecast
+    return Walked(forecast=out, unfinished=found.unfinished)
 
 
 def rows(horizon: Horizon, *, data: Data, plan: Plan) -> tuple[int, int]:

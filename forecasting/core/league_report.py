@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.core.book import Floats
+from forecasting.core.book import Flags, Floats
 from forecasting.core.days import DAY
 from forecasting.core.league import CHAMPION, HORIZONS, Data, Horizon, Job, Plan, rows
 from forecasting.core.realised import Stamps
@@ -31,7 +31,9 @@ INTERVAL = (0.05, 0.95)
 PART = 0.5  # of the days of the fullest model: who forecast fewer is not scored, and shortens nobody's window
 
 
-def report(plan: Plan, data: Data, forecasts: Mapping[Job, Floats]) -> Body:
+def report(
+    plan: Plan, data: Data, forecasts: Mapping[Job, Floats], *, unfinished: Mapping[Job, int] | None = None
+) -> Body:
     """Return the result of a backtest, ready for JSON; numbers have ten digits.
 
     Parameters
@@ -39,14 +41,17 @@ def report(plan: Plan, data: Data, forecasts: Mapping[Job, Floats]) -> Body:
     plan : Plan
     data : Data
     forecasts : mapping of Job to (D, A) floats
-        As `forecasting.core.league.run` gave them.
+        As `forecasting.core.league.walked` gave them.
+    unfinished : mapping of Job to int, or None
+        Fits whose search did not end by itself; None: not counted.
 
     Returns
     -------
     dict
         ``horizons`` (by horizon, asset and model: losses), ``mean`` (over assets), ``dm``, ``mcs``,
-        ``mincer_zarnowitz``, and of days ``var99``, ``var975_es``, ``basket``, ``pit`` and ``series``. What cannot be
-        scored for lack of days is left out.
+        ``mincer_zarnowitz``, and of days ``var99``, ``var975_es``, ``basket``, ``pit``, ``regime`` and ``series``. What
+        cannot be scored for lack of days is left out, and ``left_out`` lists it: ``horizon``, ``asset``, ``model``
+        ("": all of them), ``why``. ``not_converged``: by horizon and model, the fits that did not end by themselves.
     """
     body: Body = {
         "kind": "volatility",
@@ -56,16 +61,25 @@ def report(plan: Plan, data: Data, forecasts: Mapping[Job, Floats]) -> Body:
         "to": date(int(data.days.ends[plan.last]) - DAY),
         "span": data.days.span,
         "seed": plan.seed,
-        **{name: {} for name in ("horizons", "mean", "dm", "mcs", "mincer_zarnowitz")},
+        **{name: {} for name in ("horizons", "mean", "dm", "mcs", "mincer_zarnowitz", "not_converged")},
+        "left_out": [],
     }
+    for job, count in (unfinished or {}).items():
+        if count:
+            body["not_converged"].setdefault(job.horizon, {})[job.model] = count
     for name in plan.horizons:
         made = {job.model: found for job, found in forecasts.items() if job.horizon == name}
-        for part, found in _horizon(HORIZONS[name], made, plan=plan, data=data).items():
+        scores = _horizon(HORIZONS[name], made, plan=plan, data=data)
+        body["left_out"] += scores.pop("left_out")
+        for part, found in scores.items():
             body[part][name] = found
     daily = {job.model: found for job, found in forecasts.items() if job.horizon == "1d"}
     if CHAMPION in daily:
         scored = Scored(first=plan.first, last=plan.last, champion=daily[CHAMPION], field=daily.get(FIELD))
         body |= tails_body(data.days.until(plan.last + 1), scored)
+        untold = [asset for asset in plan.assets if asset not in body["var99"]["by_cell"]]
+        why = f"fewer than {MINIMUM} days have a value at risk of every method"
+        body["left_out"] += [_left("1d", asset, "", why) for asset in untold]
     result: Body = _short(body)
     return result
 
@@ -84,33 +98,54 @@ def _horizon(horizon: Horizon, made: Mapping[str, Floats], *, plan: Plan, data: 
     realised = table.until(last + 1).ahead(horizon.steps)[window]
     starts = table.ends[window] - horizon.row
     found: dict[str, dict[str, Any]] = {name: {} for name in ("horizons", "dm", "mcs", "mincer_zarnowitz")}
+    left_out = []
     for column, asset in enumerate(plan.assets):
         told = {model: values[window, column] for model, values in made.items()}
-        for part, value in _asset(horizon, realised[:, column], told, starts=starts, seed=plan.seed).items():
+        known = {model: np.isfinite(realised[:, column]) & np.isfinite(values) for model, values in told.items()}
+        models, both = common(known)
+        for model in sorted(known.keys() - set(models)) if models else [""]:
+            days = int(known[model].sum() if model else max((days.sum() for days in known.values()), default=0))
+            why = f"{days} of its forecasts have an outcome" if model else f"no model has more than {days} of them"
+            left_out.append(_left(horizon.name, asset, model, f"{why}; too few to compare"))
+        kept = {model: told[model][both] for model in models}
+        scores = _asset(horizon, realised[both, column], kept, starts=starts[both], seed=plan.seed) if models else {}
+        for part, value in scores.items():
             found[part][asset] = value
-    return {**found, "mean": means(found["horizons"])}
+    return {**found, "mean": means(found["horizons"]), "left_out": left_out}
 
 
-def _asset(horizon: Horizon, realised: Floats, told: Mapping[str, Floats], *, starts: Stamps, seed: int) -> Body:
-    """Return the parts of one asset; nothing when too few days can be scored."""
-    known = {model: np.isfinite(realised) & np.isfinite(values) for model, values in told.items()}
+def common(known: Mapping[str, Flags]) -> tuple[list[str], Flags]:
+    """Return the models that are compared, and the days that all of them have; none when these are under `MINIMUM`.
+
+    Who has forecast less than half as many days as the fullest stays out, and so do, those with the fewest first, as
+    many as it takes to leave the others days enough.
+    """
     fullest = max((int(days.sum()) for days in known.values()), default=0)
-    models = [model for model, days in known.items() if days.sum() >= max(PART * fullest, 1)]
-    both = np.logical_and.reduce([known[model] for model in models]) if models else np.zeros(realised.size, dtype=bool)
-    if both.sum() < MINIMUM:
-        return {}
-    outcome, steps = realised[both], horizon.steps
-    kept = {model: told[model][both] for model in models}
-    losses = {model: qlike(outcome, values) for model, values in kept.items()}
+    models = [model for model, days in known.items() if days.sum() >= max(PART * fullest, MINIMUM)]
+    while models:
+        both: Flags = np.logical_and.reduce([known[model] for model in models])
+        if both.sum() >= MINIMUM:
+            return models, both
+        models.remove(min(models, key=lambda model: int(known[model].sum())))
+    return [], np.zeros(0, dtype=np.bool_)
+
+
+def _left(horizon: str, asset: str, model: str, why: str) -> dict[str, str]:
+    return {"horizon": horizon, "asset": asset, "model": model, "why": why}
+
+
+def _asset(horizon: Horizon, outcome: Floats, kept: Mapping[str, Floats], *, starts: Stamps, seed: int) -> Body:
+    """Return the parts of one asset, from the days that all of its models have."""
+    steps, losses = horizon.steps, {model: qlike(outcome, values) for model, values in kept.items()}
     block = max(BLOCK_DAYS * DAY // horizon.row, 2 * steps)
     intervals = np.quantile(
         resampled(np.stack(list(losses.values()), axis=1), seed=seed, block=block), INTERVAL, axis=0
     )
     return {
         "horizons": {
-            model: _summary(losses[model], starts=starts[both])
+            model: _summary(losses[model], starts=starts)
             | {"low": low, "high": high, "mse": float(mse(outcome, kept[model]).mean())}
-            for model, low, high in zip(models, *intervals.tolist(), strict=True)
+            for model, low, high in zip(losses, *intervals.tolist(), strict=True)
         },
         "dm": {
             f"{CHAMPION}_vs_{rival}": asdict(dm_test(losses[CHAMPION], losses[rival], horizon=steps))
@@ -121,7 +156,7 @@ def _asset(horizon: Horizon, realised: Floats, told: Mapping[str, Floats], *, st
         "mincer_zarnowitz": {
             model: asdict(mincer_zarnowitz(outcome, values, horizon=steps))
             for model, values in kept.items()
-            if np.ptp(values) > 0
+            if np.ptp(values) > 0 and np.ptp(outcome) > 0
         },
     }
 

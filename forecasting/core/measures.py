@@ -4,6 +4,10 @@ A measure of a period knows nothing of what follows it. A return over a gap of g
 mean square, as far as they lie within the period in which it became known; a period of which less than `LEAST` is there
 was not measured.
 
+No variance is below a floor (`FLOOR` a day, its share of it an hour), for a price that stood still has no logarithm. It
+decides the loss of an hour without a trade: four in a thousand hours of BNB's half-hourly candles stand at the floor,
+where QLIKE is 13 to 16, and make 4 % of its mean loss an hour ahead. They hit all models alike, and are not left out.
+
 References
 ----------
 See `forecasting.core.estimators` and `forecasting.core.ranges`. Recent hours as regressors: they tell what the daily

@@ -19,12 +19,15 @@ from forecasting.core.dependence import walk as follow
 from forecasting.core.scoring import christoffersen, dynamic_quantile, fz0, kupiec, pinball, pit
 from forecasting.core.scoring.coverage import BINS
 from forecasting.core.scoring.verdicts import MINIMUM
+from forecasting.core.tails import aci
 from forecasting.core.tails.base import TailMethod, Tails, pits, walk
 from forecasting.core.tails.fhs import HISTORICAL_250, HISTORICAL_500, WINDOW, Fhs
 from forecasting.core.tails.joint import basket
-from forecasting.core.tails.mean import Mean, tail_scale
+from forecasting.core.tails.mean import Mean
 from forecasting.core.tails.pot import Pot
 from forecasting.core.tails.student import Student
+from forecasting.core.volatility.regime import label
+from governance.errors import InputError
 
 type Body = dict[str, Any]
 
@@ -63,24 +66,33 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cell:
-    """One asset and side: (n,) losses and each method's tails of the same days."""
+    """One asset and side: (n,) losses and each method's tails of the same days, and what the monitor says."""
 
     asset: str
     side: str
     loss: Floats
     tails: Mapping[str, Tails]
+    monitor: Body
 
 
 def tails_body(table: DayTable, scored: Scored) -> Body:
-    """Return ``var99``, ``var975_es``, ``basket``, ``pit`` and ``series`` of a table that ends with the last day."""
+    """Return the tails of a table that ends with the last scored day.
+
+    Returns
+    -------
+    dict
+        ``var99``, ``var975_es``, ``basket``, ``pit``, ``regime`` and ``series``.
+    """
     days = slice(scored.first, scored.last + 1)
     champion = scored.champion[: table.ends.size]
     field = None if scored.field is None else scored.field[: table.ends.size]
-    scale = tail_scale(champion, field=field)
+    scale = np.sqrt(champion)  # as what is published does: a backtest is of what is used, or of nothing
     cells = {name: _cells(table, scale, field, days=days, share=share) for name, share in SHARES.items()}
     body: Body = {name: _body(found, share=SHARES[name]) for name, found in cells.items()}
     body["basket"] = _basket(table, scale, days=days)
     body["pit"] = _pits(table, scale, days=days)
+    labels = {asset: label(table.change[:, column], days=days) for column, asset in enumerate(table.assets)}
+    body["regime"] = {asset: told for asset, told in labels.items() if told is not None}
     body["series"] = _series(table, champion, scale, days=days)
     return body
 
@@ -99,18 +111,19 @@ def _methods(scale: Floats, field: Floats | None) -> dict[str, tuple[TailMethod,
 
 
 def _cells(table: DayTable, scale: Floats, field: Floats | None, *, days: slice, share: float) -> list[_Cell]:
-    """Return the cells that have enough days."""
+    """Return the cells that have enough days; a loss of nothing, as a price that stands still has, is not at risk."""
     found = []
     for column, asset in enumerate(table.assets):
         methods = _methods(scale[:, column], None if field is None else field[:, column])
         for side, sign in SIDES.items():
             loss = sign * table.change[:, column]
             made = {name: walk(method, loss=loss, scale=by, share=share) for name, (method, by) in methods.items()}
-            known = np.isfinite(loss) & np.logical_and.reduce([np.isfinite(tails.var) for tails in made.values()])
+            known = np.isfinite(loss) & np.logical_and.reduce([tails.var > 0 for tails in made.values()])
             kept = np.flatnonzero(known[days]) + days.start
             if kept.size >= MINIMUM:
                 tails = {name: Tails(var=all_.var[kept], es=all_.es[kept]) for name, all_ in made.items()}
-                found.append(_Cell(asset=asset, side=side, loss=loss[kept], tails=tails))
+                monitor = aci.told(loss, scale=scale[:, column], share=share, days=days)
+                found.append(_Cell(asset=asset, side=side, loss=loss[kept], tails=tails, monitor=monitor))
     return found
 
 
@@ -121,7 +134,8 @@ def _body(cells: list[_Cell], *, share: float) -> Body:
     methods = {name: _method(cells, name, share=share) for name in cells[0].tails}
     by_cell: dict[str, Body] = {}
     for cell in cells:
-        by_cell.setdefault(cell.asset, {})[cell.side] = _tested(cell.loss, cell.tails[CHAMPION], share=share)
+        tested = _tested(cell.loss, cell.tails[CHAMPION], share=share)
+        by_cell.setdefault(cell.asset, {})[cell.side] = tested | {"aci": cell.monitor}
     return {
         "cells": len(cells),
         "days": sum(cell.loss.size for cell in cells),
@@ -172,9 +186,12 @@ def _basket(table: DayTable, scale: Floats, *, days: slice) -> Body:
         return {}
     residuals, weights = table.change / scale, np.full(count, 1 / count)
     worth = np.expm1(table.change) @ weights
+    try:
+        covariances = {name: follow(fit, residuals, first=MINIMUM) for name, fit in CORRELATIONS.items()}
+    except InputError:  # one stands still, and has no correlation with the others
+        return {}
     volatility = {
-        name: basket_volatility(scale, covariances=follow(fit, residuals, first=MINIMUM), weights=weights)
-        for name, fit in CORRELATIONS.items()
+        name: basket_volatility(scale, covariances=found, weights=weights) for name, found in covariances.items()
     }
     found: Body = {name: {} for name in SHARES}
     for level, share in SHARES.items():

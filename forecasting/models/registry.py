@@ -177,7 +177,7 @@ class Forecast(models.Model):
     body = models.JSONField(default=dict)
 
     class Meta:
-        """One forecast per version, subject, moment and horizon."""
+        """Written once: one forecast per version, subject, moment and horizon."""
 
         constraints: ClassVar = (
             models.UniqueConstraint(
@@ -187,6 +187,9 @@ class Forecast(models.Model):
             ),
         )
         indexes: ClassVar = (models.Index(fields=("kind", "-made_at"), name="forecast_latest"),)
+        triggers: ClassVar = (
+            pgtrigger.Protect(name="forecast_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} forecast at {self.made_at}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import sqrt
+from math import expm1, sqrt
 from statistics import fmean
 from typing import Any
 
-from forecasting import selectors
+from forecasting import freshness, selectors
+from forecasting.freshness import Freshness
 from forecasting.models import Alarm, Decision, Forecast, ModelVersion, Score
+from forecasting.monitoring import VAR
 from forecasting.panels.words import HORIZONS, PLAIN, explained, horizon, model
 from governance.exhibits import Badge, Chart, Column, Rule, Series, Table
 
@@ -19,6 +21,7 @@ KINDS: dict[str, str] = {
     ModelVersion.Kind.VARIANCE: "Volatility and tails by horizon",
 }
 IN_USE = Badge(text="In use", tone="good")
+FRESH, STALE = Badge(text="Up to date", tone="good"), Badge(text="Too old", tone="bad")
 STATES: dict[str, Badge] = {
     "": Badge(text="Challenger", tone="info"),
     Decision.Kind.WAITING: Badge(text="Waits for a steward", tone="info"),
@@ -38,7 +41,7 @@ ALARMS: dict[str, str] = {
     Alarm.Kind.IMPLAUSIBLE: "Implausible data",
     Alarm.Kind.UNUSABLE: "Unusable data",
     Alarm.Kind.DRIFT: "Losses drift upwards",
-    Alarm.Kind.COVERAGE: "Value at risk passed too often or too rarely",
+    Alarm.Kind.COVERAGE: "Value at risk passed too often",
 }
 
 
@@ -138,9 +141,20 @@ def _verdict(row: Mapping[str, Any]) -> Badge:
     return Badge(text="Better", tone="good") if row.get("beats") else Badge(text="No better shown")
 
 
+def states_of_data(rows: Sequence[Forecast]) -> dict[str, Freshness]:
+    """Return by line whether the data that its newest forecasts were made from may still be published on."""
+    newest = {row.model_version.line: row for row in sorted(rows, key=lambda row: row.made_at)}
+    found = {}
+    for line, row in newest.items():
+        market = row.model_version.deployment
+        found[line] = freshness.state(market) if market else freshness.imported(line, newest=row.made_at)
+    return found
+
+
 def spoken(rows: Sequence[Forecast]) -> Table:
     """Return the newest forecasts of versions that forecast fixed horizons, by asset."""
     told = [(row, asset, said) for row in rows for asset, said in row.body.get("assets", {}).items()]
+    data = states_of_data([row for row, _, _ in told])
     return Table(
         slug="spoken",
         caption="Newest forecasts, by horizon and asset",
@@ -148,18 +162,32 @@ def spoken(rows: Sequence[Forecast]) -> Table:
             Column(label="Asset", value=lambda row: row[1]),
             Column(label="Hours ahead", value=lambda row: row[0].horizon_hours, kind="integer"),
             Column(label="Volatility, a year", value=lambda row: row[2].get("volatility"), kind="percent"),
-            Column(label="VaR 99 %, holders", value=lambda row: row[2].get("var99_long"), kind="percent"),
-            Column(label="VaR 99 %, sellers", value=lambda row: row[2].get("var99_short"), kind="percent"),
-            Column(label="Shortfall 97.5 %, holders", value=lambda row: row[2].get("es975_long"), kind="percent"),
+            Column(label="VaR 99 %, holders", value=lambda row: _fall(row[2].get("var99_long")), kind="percent"),
+            Column(label="VaR 99 %, sellers", value=lambda row: _rise(row[2].get("var99_short")), kind="percent"),
+            Column(
+                label="Shortfall 97.5 %, holders", value=lambda row: _fall(row[2].get("es975_long")), kind="percent"
+            ),
             Column(label="Model", value=lambda row: model(row[0].model_version.name)),
             Column(label="Of", value=lambda row: row[0].model_version.line),
             Column(label="Made", value=lambda row: row[0].made_at, kind="time"),
+            Column(
+                label="Data", value=lambda row: FRESH if data[row[0].model_version.line].fresh else STALE, kind="badge"
+            ),
         ),
         rows=told,
         shown=40,
         empty="Nothing was forecast yet.",
-        unit_note="Value at risk and shortfall are log returns of one day; holders lose when the price falls.",
+        unit_note="Value at risk and shortfall are shares of the price, one day ahead; holders lose when it falls.",
     )
+
+
+def _fall(loss: float | None) -> float | None:
+    """Return the share of the price that a fall by ``loss``, a log return, takes."""
+    return None if loss is None else -expm1(-loss)
+
+
+def _rise(loss: float | None) -> float | None:
+    return None if loss is None else expm1(loss)
 
 
 def decisions(rows: Sequence[Decision]) -> Table:
@@ -193,10 +221,10 @@ def record(rows: Sequence[Score]) -> Table:
             Column(label="Mean QLIKE", value=lambda row: fmean(score.qlike for score in row[1]), kind="number"),
             Column(label="Worst", value=lambda row: max(score.qlike for score in row[1]), kind="number"),
             Column(
-                label="Value at risk passed",
-                value=lambda row: sum(any(score.hits.values()) for score in row[1]),
+                label="VaR 99 % passed",
+                value=lambda row: sum(_passed(score) for score in row[1]),
                 kind="integer",
-                help="Forecasts whose outcome passed a value at risk on either side",
+                help="Forecasts whose outcome passed the value at risk of 99 %, on either side",
             ),
         ),
         rows=sorted(assets.items()),
@@ -257,12 +285,12 @@ def alarms(rows: Sequence[Alarm]) -> Table:
     )
 
 
+def _passed(score: Score) -> bool:
+    return any(hit for name, hit in score.hits.items() if name.startswith(VAR))
+
+
 def _open(alarm: Alarm) -> Badge:
     return Badge(text="Over", tone="good") if alarm.resolved_at else Badge(text="Open", tone="bad")
-
-
-def _over(alarm: Alarm) -> int | None:
-    return int(alarm.resolved_at.timestamp()) if alarm.resolved_at else None
 
 
 def _yearly(variance: float, score: Score) -> float:

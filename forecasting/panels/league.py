@@ -43,6 +43,7 @@ def overview(result: Scores, *, period: str, asset: str) -> dict[str, object]:
         "scores": whiskers(scores.get(asset, {}), asset=asset, period=period),
         "league": league(result, period=period, asset=asset),
         "matrix": matrix(scores, assets=assets),
+        "left_out": left_out(result, period=period),
         "tests": tests(result.get("dm", {}).get(period, {}), assets=assets),
         "bias": bias(result.get("mincer_zarnowitz", {}).get(period, {}).get(asset, {}), asset=asset),
         "words": [(model(name), explained(name)) for name, _ in _ranked(result.get("mean", {}).get(period, {}))],
@@ -85,7 +86,7 @@ def worse(result: Scores, *, period: str) -> list[str]:
 def means(result: Scores, *, period: str) -> Table:
     """Return every model's loss on the mean of the assets, the best first."""
     rows = result.get("mean", {}).get(period, {})
-    inside = result.get("mcs", {}).get(period, {})
+    inside, failed = result.get("mcs", {}).get(period, {}), result.get("not_converged", {}).get(period, {})
     return Table(
         slug="means",
         caption=f"Models by their mean loss over all assets, {horizon(period)} ahead",
@@ -117,10 +118,31 @@ def means(result: Scores, *, period: str) -> Table:
                 value=lambda row: _held(inside, row[0]),
                 help="On how many assets the 90 % model confidence set keeps it: it may be the best there",
             ),
+            Column(
+                label="Fits not ended",
+                value=lambda row: failed.get(row[0], 0),
+                kind="integer",
+                help="Fits whose search did not end by itself; GARCH then has no forecast",
+            ),
         ),
         rows=_ranked(rows),
         empty="No model was scored at this horizon.",
         marked=lambda row: _mark(row[0]),
+    )
+
+
+def left_out(result: Scores, *, period: str) -> Table:
+    """Return what was asked for and could not be compared at a horizon, and why."""
+    return Table(
+        slug="left-out",
+        caption=f"Not compared, {horizon(period)} ahead",
+        columns=(
+            Column(label="Asset", value=lambda row: row["asset"]),
+            Column(label="Model", value=lambda row: model(row["model"]) if row["model"] else "all"),
+            Column(label="Why", value=lambda row: row["why"]),
+        ),
+        rows=[row for row in result.get("left_out", []) if row["horizon"] == period],
+        empty="Every model was compared on every asset.",
     )
 
 

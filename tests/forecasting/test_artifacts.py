@@ -100,8 +100,9 @@ def registered(parameters: dict[str, object]) -> ModelVersion:
     dataset, _ = Dataset.objects.get_or_create(
         hash="0x1", kind="daily-bars", first_timestamp=0, last_timestamp=0, rows=0, block_number=0
     )
-    packed = artifacts.pack({**CONTENT, "parameters": parameters})
     found = artifacts.pack({"forecasts": np.ones(3)})
+    parameters = {"out_of_sample": artifacts.content_hash(found), **parameters}
+    packed = artifacts.pack({**CONTENT, "parameters": parameters})
     version = ModelVersion.objects.create(
         kind="variance",
         name="trees",
@@ -121,7 +122,8 @@ def registered(parameters: dict[str, object]) -> ModelVersion:
 @pytest.mark.django_db
 def test_a_version_is_read_again():
     version = registered({"trees": TREES, "rate": 0.1})
-    assert same(artifacts.load(version)["parameters"], {"rate": 0.1, "trees": TREES})
+    learnt = artifacts.load(version)["parameters"]
+    assert same({name: learnt[name] for name in ("rate", "trees")}, {"rate": 0.1, "trees": TREES})
     assert artifacts.evidence(version)["forecasts"].tolist() == [1.0, 1.0, 1.0]
 
 
@@ -152,8 +154,15 @@ def test_a_version_of_plain_json_needs_no_bytes():
     version = registered({"rate": 0.1})
     with as_an_intruder():
         Artifact.objects.all().delete()
-    assert artifacts.load(version)["parameters"] == {"rate": 0.1}
+    assert artifacts.load(version)["parameters"] == {"out_of_sample": version.evidence_hash, "rate": 0.1}
     with pytest.raises(InputError, match="no forecasts out of sample"):
+        artifacts.evidence(version)
+
+
+@pytest.mark.django_db
+def test_forecasts_that_the_artifact_does_not_name_are_no_evidence():
+    version = registered({"out_of_sample": f"0x{'1' * 64}"})
+    with pytest.raises(ImplausibleData, match="not those that its artifact names"):
         artifacts.evidence(version)
 
 

@@ -115,10 +115,10 @@ def test_one_that_fails_does_not_stop_the_others(world, chain_client, market, mo
 def test_a_gap_is_named_and_fails_the_command_until_it_is_closed(market, monkeypatch):
     real = ranges.fetch
 
-    def lie(client, addresses, *, chain_id, first, last):
+    def lie(client, addresses, *, first, last, **asked):
         if first <= BAD <= last:
             raise DishonestAnswer("A log is missing.", kind="missing-logs", host=client.host)
-        return real(client, addresses, chain_id=chain_id, first=first, last=last)
+        return real(client, addresses, first=first, last=last, **asked)
 
     with monkeypatch.context() as patch:
         patch.setattr(ranges, "fetch", lie)

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from django.core.management import call_command
 
-from forecasting import artifacts, competing, fields, gate, lifecycle, patrol, shadows, training
+from forecasting import (
+    alarms,
+    artifacts,
+    competing,
+    fields,
+    freshness,
+    gate,
+    lifecycle,
+    patrol,
+    shadows,
+    training,
+)
 from forecasting.core.days import DAY
 from forecasting.fields import Settings
 from forecasting.models import Decision, Forecast, ModelVersion, TrainingRun
+from forecasting.pasts import past as past_of
 from governance.errors import InputError, StaleData, TooShort
 from governance.version import code_version, lock_hash
 from tests.forecasting import rows
-from tests.forecasting.imports.files import candles, run, write
+from tests.forecasting.imports.files import START, candles, run, write
 from tests.forecasting.test_training import SMALL
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +54,13 @@ def files(tmp_path: Path) -> None:
         run(write(tmp_path / f"{asset}.csv", told), asset=asset, allow=("wrong-numeraire", "implausible-data"))
 
 
+@pytest.fixture
+def today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be the day on which the files end."""
+    now = START.timestamp() + 180 * DAY
+    monkeypatch.setattr(freshness, "time", SimpleNamespace(time=lambda: now))
+
+
 def trained() -> TrainingRun:
     asked = training.request_source("desk", ["ETH", "BTC"], config={"days": 20, "horizons": ["7d", "1d"]})
     training.carry_out(asked.pk)
@@ -58,12 +79,13 @@ def test_files_make_versions_with_all_that_they_were_made_of():
     assert (made.deployment, made.dataset.kind, made.dataset.block_number) == (None, "daily-bars", 0)
     assert (made.code_version, made.lock_hash, made.seed) == (code_version(), lock_hash(), training.SEED)
     assert made.config == {"days": 20, "horizons": ["1d", "7d"]}
-    assert made.features
+    assert versions["ewma"].features == ["variance"]
+    assert made.features == ["one", "variance_1", "variance_30", "variance_7"]
     assert made.created_timestamp == made.dataset.last_timestamp - made.dataset.last_timestamp % DAY
     content = artifacts.load(made)
     assert set(content["parameters"]["horizons"]) == {"1d", "7d"}
     assert content["parameters"]["out_of_sample"] == made.evidence_hash
-    past = gate.past(made)
+    past = past_of(made)
     assert past.forecast.shape == (20, 2)
     assert np.isfinite(past.forecast).all()
     assert past.ends[-1] == made.created_timestamp
@@ -92,6 +114,56 @@ def test_asking_again_is_the_same_run_and_training_again_the_same_versions():
 
 
 @pytest.mark.usefixtures("files")
+def test_files_that_ended_long_ago_make_versions_and_no_forecast_and_sound_an_alarm(client):
+    trained()
+    assert set(gate.newest("desk:BTC,ETH")) == set(FEW)
+    assert not Forecast.objects.exists()
+    assert alarms.standing("desk:BTC,ETH").get().kind == "stale-data"
+    shadows.make(fields.of_source(source="desk", assets=["ETH", "BTC"]))  # as `forecast --past` does
+    page = client.get("/forecasts/").content.decode()
+    assert "The data of desk:BTC,ETH ends" in page
+    assert "Too old" in page
+
+
+@pytest.mark.usefixtures("files")
+def test_a_round_forecasts_files_of_today_and_none_that_ended_long_ago(monkeypatch):
+    trained()
+    (done,) = patrol.run()
+    assert (done.forecasts, Forecast.objects.count()) == (0, 0)
+    assert "days ago; at most" in done.problem
+    now = START.timestamp() + 180 * DAY
+    with monkeypatch.context() as patch:
+        patch.setattr(freshness, "time", SimpleNamespace(time=lambda: now))
+        (done,) = patrol.run()
+        assert (done.forecasts, done.problem) == (2 * len(FEW), "")
+        assert not alarms.standing("desk:BTC,ETH").filter(kind="stale-data").exists()
+    (done,) = patrol.run()  # what was forecast then is old by now
+    assert "days ago; at most" in done.problem
+    assert alarms.standing("desk:BTC,ETH").filter(kind="stale-data").exists()
+
+
+@pytest.mark.usefixtures("files", "today")
+def test_files_of_today_are_forecast_and_the_alarm_is_over(client):
+    alarms.sound("desk:BTC,ETH", kind="stale-data", detail="It was.")
+    trained()
+    assert Forecast.objects.exists()
+    assert not alarms.standing().exists()
+    page = client.get("/forecasts/").content.decode()
+    assert "Up to date" in page
+    assert "Too old" not in page
+
+
+def test_a_market_whose_prices_are_stale_by_now_is_trained_and_not_forecast(monkeypatch):
+    snapshot = rows.market(days=60)
+    asked = training.request(snapshot.deployment, snapshot, config=SMALL)
+    state = freshness.state(snapshot.deployment)
+    monkeypatch.setattr(freshness, "state", lambda _: replace(state, problem="stale-data"))
+    training.carry_out(asked.pk)
+    assert ModelVersion.objects.count() == 2
+    assert not Forecast.objects.exists()
+
+
+@pytest.mark.usefixtures("files", "today")
 def test_forecasts_in_the_shadow_are_made_once_and_are_what_the_walk_would_have_said():
     trained()
     made = list(Forecast.objects.filter(kind="variance"))

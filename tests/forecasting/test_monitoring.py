@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
+from django.core.management import call_command
 from django.db.utils import ProgrammingError
 
-from forecasting import alarms, gate, monitoring, outcomes
+from forecasting import alarms, drift, gate, monitoring, outcomes, patrol, tasks
 from forecasting.core.days import DAY
 from forecasting.core.league import Data
 from forecasting.core.measures import HourTable
 from forecasting.core.realised import HOUR
 from forecasting.fields import Field
+from forecasting.management.commands import monitor
 from forecasting.models import Alarm, Dataset, Decision, Forecast, ModelVersion, Score
+from forecasting.panels import cards
+from governance.errors import ConflictError
 from tests.forecasting.versions import ASSETS, LINE, START, version
 
 pytestmark = pytest.mark.django_db
@@ -88,12 +96,24 @@ def test_scores_are_written_once():
         Score.objects.update(qlike=0)
 
 
-def scored(made: ModelVersion, *, loss: float, days: int = 30, hits: int = 0) -> None:
-    """Let a version's forecasts of the days after its training have had a loss."""
+def scored(
+    made: ModelVersion,
+    *,
+    loss: float,
+    days: int = 30,
+    hits: int = 0,
+    every: int = DAY,
+    ahead: int = 24,
+    both: bool = False,
+) -> None:
+    """Let a version's forecasts of the days after its training have had a loss.
+
+    Hits are BTC's, or ``both`` assets'; a forecast was made ``every`` so many seconds.
+    """
     for day in range(days):
-        row = forecast(made, at=made.created_timestamp + day * DAY)
+        row = forecast(made, at=made.created_timestamp + day * every, hours=ahead)
         for asset in ASSETS:
-            passed = asset == "BTC" and day < hits
+            passed = (both or asset == "BTC") and day < hits
             Score.objects.create(
                 forecast=row,
                 asset=asset,
@@ -102,7 +122,7 @@ def scored(made: ModelVersion, *, loss: float, days: int = 30, hits: int = 0) ->
                 qlike=loss,
                 change=0.0,
                 hits={"var99_long": passed, "var99_short": False},
-                known_at=row.made_at + DAY,
+                known_at=row.made_at + ahead * HOUR,
             )
 
 
@@ -159,9 +179,142 @@ def test_too_many_hits_bring_the_baseline_back(champion):
     assert gate.in_use(LINE) == baseline()
 
 
+def test_one_bad_day_demotes_nobody(champion):
+    scored(champion, loss=0.09, days=1, hits=1, both=True)
+    scored(baseline(), loss=0.3, days=1)
+    found = monitoring.check(LINE)
+    assert (found.hits, found.chance, found.breach) == (2, 1.0, "")
+    scored(version("champion", days=601), loss=0.09, days=drift.FEWEST + 2)
+    found = monitoring.check(LINE)
+    assert found.days > drift.FEWEST
+    assert monitoring.CHANCE < found.chance < 1
+    assert gate.in_use(LINE) == champion
+
+
+def test_a_day_counts_once_however_often_it_was_forecast(champion):
+    scored(champion, loss=0.09, days=24 * 12, hits=24, every=HOUR)  # one bad day, told by 24 forecasts
+    scored(baseline(), loss=0.3, days=24 * 12, every=HOUR)
+    found = monitoring.check(LINE)
+    assert (found.days, found.hits, found.expected) == (12, 1, pytest.approx(12 * 4 * 0.01))
+    assert found.breach == ""
+
+
+def test_drift_without_a_baseline_to_compare_with_is_a_breach(champion):
+    scored(champion, loss=50.0)
+    scored(baseline(), loss=60.0, days=drift.FEWEST - 1)  # too few to excuse it
+    found = monitoring.check(LINE)
+    assert (found.loss, found.baseline_loss) == (50.0, None)
+    assert "50.000" in found.breach
+    assert gate.in_use(LINE) == baseline()
+
+
+def test_the_baseline_is_asked_about_the_days_that_both_have(champion):
+    scored(champion, loss=1.5)
+    scored(baseline(), loss=1.6, days=20)
+    found = monitoring.check(LINE)
+    assert (found.baseline_loss, found.breach) == (pytest.approx(1.6), "")
+
+
+def test_what_a_refreshed_champion_learnt_of_the_drift_excuses_nothing(champion):
+    scored(champion, loss=1.5, days=28)
+    scored(baseline(), loss=0.4, days=28)
+    before = monitoring.health(LINE).limit
+    drifted = version("champion", days=620, late=0.1, seed=2)
+    Decision.objects.create(line=LINE, version=drifted, kind="refreshed", reason="x", actor="gate", moment=START)
+    found = monitoring.health(LINE)
+    assert found.version == drifted
+    assert found.limit == before
+    assert found.breach
+
+
+def test_a_week_ahead_is_watched_as_well():
+    first, made = version("log_har", error=0.8, week=0.8), version("champion", week=0.1)
+    gate.settle([first, made])
+    gate.consider(made, steward="0xAA")
+    for one, loss in ((made, 9.0), (first, 1.0)):
+        scored(one, loss=0.05)
+        scored(one, loss=loss, ahead=168)
+    found = monitoring.check(LINE)
+    assert (found.kind, found.loss, found.drifts[0].horizon) == (Alarm.Kind.DRIFT, 9.0, "7d")
+    assert "7d ahead" in found.breach
+    assert gate.in_use(LINE) == first
+
+
+def test_what_a_steward_brings_back_is_not_undone_for_what_was_known_then(champion):
+    scored(champion, loss=1.5, hits=8)
+    scored(baseline(), loss=0.4)
+    assert monitoring.check(LINE).breach
+    assert gate.in_use(LINE) == baseline()
+    assert gate.consider(champion, steward="0xAA").kind == "promoted"
+    found = monitoring.check(LINE)
+    assert (found.days, found.hits, found.breach) == (0, 0, "")
+    assert gate.in_use(LINE) == champion
+
+
+def test_whoever_was_appointed_meanwhile_is_not_to_blame(champion, monkeypatch):
+    scored(champion, loss=1.5)
+    scored(baseline(), loss=0.4)
+    looked = monitoring.health(LINE)
+    other = version("pooled", seed=5)
+    Decision.objects.create(line=LINE, version=other, kind="promoted", reason="x", actor="0xAA", moment=START)
+    monkeypatch.setattr(monitoring, "health", lambda _: looked)
+    monitoring.check(LINE)
+    assert gate.in_use(LINE) == other
+    assert not alarms.standing(LINE).exists()
+
+
+def test_two_who_score_at_once_write_one_score(monkeypatch):
+    forecast(version("champion"), at=START + DAY)
+    pending = outcomes._pending
+
+    def overtaken(line, *, until):
+        rows = pending(line, until=until)
+        monkeypatch.setattr(outcomes, "_pending", pending)
+        assert outcomes.score(field(hours()))  # by another process
+        return rows
+
+    monkeypatch.setattr(outcomes, "_pending", overtaken)
+    outcomes.score(field(hours()))
+    assert Score.objects.count() == len(ASSETS)
+
+
+def test_whoever_goes_round_is_alone(monkeypatch):
+    taken: list[str] = []
+
+    @contextmanager
+    def other(name: str) -> Iterator[None]:
+        taken.append(name)
+        raise ConflictError("Another process is doing this already.")
+        yield
+
+    monkeypatch.setattr(monitor, "exclusive", other)
+    with pytest.raises(ConflictError):
+        call_command("monitor")
+    assert taken == [patrol.LOCK]
+    assert patrol.LOCK in inspect.getsource(tasks.monitor.run)
+
+
+def test_the_card_counts_losses_beyond_99_per_cent_alone():
+    made = version("champion")
+    told = {"variance": 24 * VARIANCE, "var99_short": 0.9, "var975_short": 0.01}
+    Forecast.objects.create(
+        model_version=made,
+        kind="variance",
+        made_at=START + DAY,
+        block_number=0,
+        horizon_hours=24,
+        body={"assets": {"BTC": told}},
+    )
+    (score,) = outcomes.score(field(hours()))
+    assert score.hits == {"var99_short": False, "var975_short": True}
+    table = cards.record([score])
+    column = next(one for one in table.columns if one.label == "VaR 99 % passed")
+    assert column.value(table.rows[0]) == 0
+
+
 def test_a_few_days_say_nothing(champion):
-    scored(champion, loss=9.0, days=monitoring.FEWEST - 1)
-    scored(baseline(), loss=0.1, days=monitoring.FEWEST - 1)
+    scored(champion, loss=9.0, days=drift.FEWEST - 1)
+    scored(baseline(), loss=0.1, days=drift.FEWEST - 1)
     found = monitoring.check(LINE)
     assert (found.loss, found.breach) == (None, "")
 

@@ -199,3 +199,26 @@ def test_a_rejected_test_draws_attention():
 def test_methods_stand_by_their_joint_score():
     scores = cells(tails.overview(result(), asset="", span="")["methods"], "FZ0")
     assert scores == sorted(scores)
+
+
+def test_what_was_left_out_and_what_did_not_end_is_shown():
+    told = {"horizon": "1d", "asset": "XRP", "model": "garch_t", "why": "0 of its forecasts have an outcome"}
+    asked = result() | {"left_out": [told, told | {"horizon": "7d"}], "not_converged": {"1d": {"garch_t": 3}}}
+    found = league.overview(asked, period="1d", asset="BTC")
+    assert cells(found["left_out"], "Why") == [told["why"]]
+    counts = dict(zip(cells(found["means"], "Model"), cells(found["means"], "Fits not ended"), strict=True))
+    assert counts[model("garch_t")] == 3
+    assert sum(counts.values()) == 3
+
+
+def test_the_monitor_and_the_state_of_the_market_are_shown():
+    asked = result()
+    asked["var99"]["by_cell"]["BTC"]["long"]["aci"] = {"level": 0.002, "lowest": 0.001, "alarms": 7}
+    asked["regime"] = {"BTC": {"state": "calm", "turbulence": 0.02, "share": 0.3}}
+    found = tails.overview(asked, asset="BTC", span="all")
+    assert found["regime"]["state"] == "calm"
+    rows = found["cells"]
+    alarms = [
+        days for days, row in zip(cells(rows, "Days of alarm"), rows.rows, strict=True) if row[:2] == ("BTC", "long")
+    ]
+    assert alarms == [7]

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.utils import ProgrammingError
 from django.utils import timezone
 
-from forecasting import datasets, forecasts, registering, training
+from forecasting import datasets, forecasts, registering, runs, training
 from forecasting.models import Forecast, ModelVersion, Price, TrainingRun
 from governance.errors import ConflictError, DataError, InputError, ServiceError, StaleData
 from governance.locks import lock_key
@@ -161,7 +161,7 @@ def test_data_that_must_not_be_computed_on_fails_the_run_with_its_reason(sent) -
 def test_a_run_that_killed_its_worker_often_is_given_up(sent) -> None:
     snapshot = rows.market(days=60)
     run = training.request(snapshot.deployment, snapshot)
-    TrainingRun.objects.filter(pk=run.pk).update(attempts=training.DELIVERIES)
+    TrainingRun.objects.filter(pk=run.pk).update(attempts=runs.DELIVERIES)
     training.carry_out(run.pk)
     run.refresh_from_db()
     assert run.status == "failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from forecasting.backtests.base import kinds
 from governance.errors import InputError
 from governance.protocols.base import flavours, plugin
 from proposals import reference
@@ -11,13 +12,15 @@ from proposals.checks import all_checks
 from proposals.core.policy import Objective, Rule, Safety, Search
 from proposals.guardrails import all_guardrails
 from proposals.management.commands.docs import Command
+from tests.fixtures import backtest
 
 
 def page(name: str) -> str:
     return "\n".join(reference.PAGES[name]())
 
 
-def test_the_pages_in_the_repository_are_up_to_date():
+def test_the_pages_in_the_repository_are_up_to_date(monkeypatch):
+    monkeypatch.delitem(kinds(), backtest.NAME, raising=False)  # other tests make a kind of their own known
     assert reference.outdated() == []
 
 

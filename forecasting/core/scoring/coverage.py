@@ -15,9 +15,9 @@ import numpy as np
 from scipy.special import chdtrc, xlogy
 
 from forecasting.core.book import Flags, Floats
+from forecasting.core.scoring.dynamic import LAGS, tested
 from governance.errors import InputError
 
-LAGS = 4
 BINS = 20
 
 
@@ -28,9 +28,10 @@ class Coverage:
     Attributes
     ----------
     statistic : float
-        Chi-squared with ``freedom`` degrees when the forecasts are right.
+        Chi-squared with ``freedom`` degrees when the forecasts are right and days are many.
     freedom : int
     p : float
+        From that distribution; of the dynamic quantile test, from drawn series of as many days.
     hits, n : int
         Days worse than the value at risk, and all days.
     """
@@ -87,7 +88,8 @@ def christoffersen(hits: Flags, *, share: float) -> Coverage:
 def dynamic_quantile(hits: Flags, *, var: Floats, share: float) -> Coverage:
     """Test whether (n,) hits can be told from the last `LAGS` days' hits or from ``var``.
 
-    Degrees of freedom are the regressors that can be told apart: without any hit the lags cannot.
+    Degrees of freedom are the regressors that can be told apart: without any hit the lags cannot. ``p`` is of drawn
+    series (`forecasting.core.scoring.dynamic`), for so few hits are far from the limit; it is no less than 0.00001.
 
     Parameters
     ----------
@@ -98,13 +100,8 @@ def dynamic_quantile(hits: Flags, *, var: Floats, share: float) -> Coverage:
         Of the days that may be worse.
     """
     _sized(hits, share)
-    surprise = hits - share
-    size = hits.size - LAGS
-    lagged = [surprise[LAGS - lag : LAGS - lag + size] for lag in range(1, LAGS + 1)]
-    regressors = np.stack([np.ones(size), *lagged, var[LAGS:] / var[LAGS:].mean()], axis=1)
-    slopes, _, rank, _ = np.linalg.lstsq(regressors, surprise[LAGS:])
-    fitted = regressors @ slopes
-    return _coverage(float(fitted @ fitted) / (share * (1 - share)), int(rank), hits)
+    statistic, freedom, p = tested(hits, var=var, share=share)
+    return Coverage(statistic=statistic, freedom=freedom, p=p, hits=int(hits.sum()), n=hits.size)
 
 
 def pit(values: Floats, *, bins: int = BINS) -> Pit:

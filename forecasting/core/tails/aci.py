@@ -13,10 +13,13 @@ Gibbs & Candes (2021).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from forecasting.core.book import Flags, Floats
+from forecasting.core.tails.base import pits
+from forecasting.core.tails.fhs import WINDOW
 from governance.errors import InputError
 
 RATE = 0.002
@@ -75,3 +78,27 @@ def watch(values: Floats, *, share: float, rate: float = RATE) -> Monitor:
     levels[-1] = level
     floor = max(share - STRAY * np.sqrt(rate * share / 2), 0.0)
     return Monitor(levels=levels, hits=hits, alarms=levels <= floor)
+
+
+def told(loss: Floats, *, scale: Floats, share: float, days: slice) -> dict[str, Any]:
+    """Return what the monitor says of a backtest's ``days``, ready for JSON.
+
+    Parameters
+    ----------
+    loss, scale : (D,) floats
+        As in `forecasting.core.tails.base.walk`; a day's loss falls where it does among the residuals before it.
+    share : float
+    days : slice
+
+    Returns
+    -------
+    dict
+        ``level``: the share of days that forecasts would have to be read at after the last day, ``share`` when all is
+        well; ``lowest`` of all days; ``alarms``: days on which it was lower than calibrated forecasts would let it.
+    """
+    monitor = watch(pits(loss / scale, window=WINDOW)[days], share=share)
+    return {
+        "level": float(monitor.levels[-1]),
+        "lowest": float(monitor.levels.min()),
+        "alarms": int(monitor.alarms.sum()),
+    }

@@ -37,24 +37,3 @@ class Mean:
         return Tails(
             var=np.mean([tails.var for tails in found], axis=0), es=np.mean([tails.es for tails in found], axis=0)
         )
-
-
-def tail_scale(champion: Floats, *, field: Floats | None) -> Floats:
-    """Return the volatility that tails are scaled with: the geometric mean of two variances, one if there is one.
-
-    A forecast of *realised* variance follows the day's hours closely, but large returns shrink and grow less than it
-    does: what it leaves over is wilder on days that it calls calm. GARCH reads daily returns alone, and errs the other
-    way. Where one of the two is missing on a day the other stands alone.
-
-    Parameters
-    ----------
-    champion : (...) floats
-        Forecast of realised variance.
-    field : (...) floats or None
-        GARCH's forecast of the variance of returns.
-    """
-    if field is None:
-        return np.sqrt(champion)
-    both: Floats = np.sqrt(np.sqrt(champion * field))
-    alone = np.where(np.isfinite(champion), champion, field)
-    return np.where(np.isfinite(both), both, np.sqrt(alone))

@@ -21,6 +21,7 @@ import numpy as np
 from forecasting.core import volatility
 from forecasting.core.book import Floats
 from forecasting.core.days import DayTable
+from forecasting.core.realised import Stamps
 from forecasting.core.volatility.regressors import Regressors, regressors
 
 type Learnt = Mapping[str, object]
@@ -55,8 +56,24 @@ class Sample:
         return replace(self, table=self.table.until(rows), known=self.known.until(rows), outcome=outcome)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """What a walk-forward brought.
+
+    Attributes
+    ----------
+    forecast : (D, A) floats
+        NaN where there is none.
+    unfinished : (A,) ints
+        Fits whose search did not end by itself: GARCH then has no forecast, a gamma regression the best that it found.
+    """
+
+    forecast: Floats
+    unfinished: Stamps
+
+
 class FittedDirect(Protocol):
-    """A fitted model; pure data beside its formula."""
+    """A fitted model; pure data beside its formula. One that searches has ``unfinished``, (A,) bool, too."""
 
     @property
     def parameters(self) -> Learnt:
@@ -100,7 +117,7 @@ def prepare(table: DayTable, *, steps: int) -> Sample:
     return Sample(table=table, steps=steps, known=regressors(table), outcome=table.ahead(steps))
 
 
-def walk(model: DirectModel, sample: Sample, *, first: int, refit: int, tick: Tick) -> Floats:
+def walk(model: DirectModel, sample: Sample, *, first: int, refit: int, tick: Tick) -> Walked:
     """Return the (D, A) forecasts of a model that is fitted every ``refit`` rows to what was known by then.
 
     Parameters
@@ -115,16 +132,18 @@ def walk(model: DirectModel, sample: Sample, *, first: int, refit: int, tick: Ti
     """
     own = getattr(model, "walk", None)  # a model that carries its search from fit to fit walks by itself
     if own is not None:
-        found: Floats = own(sample, first=max(first, model.minimum), refit=refit, tick=tick)
+        found: Walked = own(sample, first=max(first, model.minimum), refit=refit, tick=tick)
         return found
     rows = sample.table.ends.size
     out = np.full_like(sample.outcome, np.nan)
+    unfinished = np.zeros(out.shape[1], dtype=np.int64)
     for begin in range(max(first, model.minimum), rows, refit):
         end = min(begin + refit, rows)
         fitted = model.fit(sample.until(begin))
         out[begin:end] = fitted.forecast(sample.until(end), first=begin)[: end - begin]
+        unfinished += getattr(fitted, "unfinished", False)
         tick()
-    return out
+    return Walked(forecast=out, unfinished=unfinished)
 
 
 @cache

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.core.book import Floats
+from forecasting.core.book import Flags, Floats
 from forecasting.core.volatility import garch_kernel as kernel
-from forecasting.core.volatility.direct import FittedDirect, Learnt, Sample, Tick
+from forecasting.core.volatility.direct import FittedDirect, Learnt, Sample, Tick, Walked
 
 SCALE = 100.0  # returns in percent: the search likes variances near 1
 COLD = 100  # fits between two that also begin from the usual starting values
@@ -25,7 +25,7 @@ FEWEST = 100  # returns
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedGarch:
-    """Natural parameters of each asset (NaN: its fit did not end), for returns in percent."""
+    """Natural parameters of each asset (NaN: its fit did not end, or its price stood still), for returns in percent."""
 
     assets: tuple[str, ...]
     natural: Floats
@@ -35,6 +35,11 @@ class FittedGarch:
     def parameters(self) -> Learnt:
         """Everything that was learnt."""
         return {"assets": list(self.assets), "natural": self.natural, "steps": self.steps}
+
+    @property
+    def unfinished(self) -> Flags:
+        """Return (A,) whether the fit did not end by itself."""
+        return np.isnan(self.natural[:, 0])
 
     @property
     def degrees(self) -> Floats:
@@ -67,7 +72,7 @@ class Garch:
         natural = np.full((len(sample.table.assets), kernel.NATURAL), np.nan)
         for column in range(natural.shape[0]):
             _, returns = _returns(sample, column)
-            if np.isfinite(returns).sum() >= FEWEST:
+            if np.isfinite(returns).sum() >= FEWEST and kernel.moved(returns):
                 free, inverse = self._begin(returns)
                 _, _, ended = kernel.best(returns, kernel.backcast(returns), free, inverse)
                 if ended:
@@ -82,9 +87,10 @@ class Garch:
             steps=int(parameters["steps"]),  # type: ignore[call-overload]
         )
 
-    def walk(self, sample: Sample, *, first: int, refit: int, tick: Tick) -> Floats:
+    def walk(self, sample: Sample, *, first: int, refit: int, tick: Tick) -> Walked:
         """Return the (D, A) forecasts, each fit begun where the last one ended, curvature included."""
         out = np.full_like(sample.outcome, np.nan)
+        unfinished = np.zeros(out.shape[1], dtype=np.int64)
         for column in range(out.shape[1]):
             begin, returns = _returns(sample, column)
             start = max(first - begin, FEWEST)
@@ -95,7 +101,8 @@ class Garch:
             kernel.walk(returns, free, inverse, start, refit, COLD, natural)
             tick()
             out[begin + start :, column] = _each(returns, natural, sample.steps)
-        return out
+            unfinished[column] = np.isnan(natural[::refit, 0]).sum()
+        return Walked(forecast=out, unfinished=unfinished)
 
     def _begin(self, returns: Floats) -> tuple[Floats, Floats]:
         free, inverse = np.empty(self.free), np.empty((self.free, self.free))

@@ -36,6 +36,7 @@ IDLE = 3  # steps in a row that brought less than that, as along the ridge to th
 LONGEST = 2.0  # step, in free coordinates
 SHORTENED = 8  # times at most, each to three tenths
 TOLERABLE = 1e-8  # likewise, where no shorter step brings anything
+STILL = 1e-5  # mean square, in percent squared, below which a price did not move: a volatility of 0.06 % a year
 CURVATURE = 30.0  # inverse of it, by day, that is assumed before any was seen
 
 
@@ -271,14 +272,26 @@ def _update(inverse: Floats, step: Floats, change: Floats) -> None:
 
 
 @compiled
-def begin(returns: Floats, free: Floats, inverse: Floats) -> None:
-    """Write usual starting values: persistence 0.97, a tenth of it reaction, five degrees of freedom."""
+def mean_square(returns: Floats) -> float:
+    """Return the mean square of the returns that were measured."""
     total, count = 0.0, 0
     for one in returns:
         if not math.isnan(one):
             total += one * one
             count += 1
-    free[0] = math.log(0.03 * total / count)
+    return total / max(count, 1)
+
+
+@compiled
+def moved(returns: Floats) -> bool:
+    """Return whether a price moved at all: the likelihood of returns that are all zero has no maximum."""
+    return mean_square(returns) > STILL
+
+
+@compiled
+def begin(returns: Floats, free: Floats, inverse: Floats) -> None:
+    """Write usual starting values: persistence 0.97, a tenth of it reaction, five degrees of freedom."""
+    free[0] = math.log(max(0.03 * mean_square(returns), 0.03 * STILL))
     free[1] = 3.5
     free[2] = -2.2
     free[3] = 1.1
@@ -303,7 +316,7 @@ def best(returns: Floats, start: float, free: Floats, inverse: Floats) -> tuple[
 
 @compiled
 def walk(returns: Floats, free: Floats, inverse: Floats, first: int, refit: int, cold: int, out: Floats) -> int:
-    """Write the (n - first,) parameters that each day was forecast with, fitted to the days before it.
+    """Write the (n - first,) parameters of each day, fitted to the days before it; return the passes over the data.
 
     Parameters
     ----------
@@ -313,24 +326,24 @@ def walk(returns: Floats, free: Floats, inverse: Floats, first: int, refit: int,
     first, refit, cold : int
         First day that is forecast; days between two fits; fits between two that also try the usual starting values.
     out : (n - first, 5) floats
-        Natural parameters by day; NaN where a fit did not end by itself.
-
-    Returns
-    -------
-    int
-        Passes over the data.
+        Natural parameters by day; NaN where a fit did not end by itself, or the price had not `moved`.
     """
     passes, fits = 0, 0
-    ended = False
+    ended, begun = False, moved(returns[:first])  # one that stands still at first is begun with when it moves
     for t in range(first, returns.size):
         if (t - first) % refit == 0:
             past = returns[:t]
-            start = backcast(past)
-            result = minimise(past, start, free, inverse)
-            if fits % cold == 0 or not result[2]:
-                result = best(past, start, free, inverse)
-            passes += result[1]
-            ended = result[2]
+            ended = moved(past)
+            if ended:
+                if not begun:
+                    begin(past, free, inverse)
+                    begun = True
+                start = backcast(past)
+                result = minimise(past, start, free, inverse)
+                if fits % cold == 0 or not result[2]:
+                    result = best(past, start, free, inverse)
+                passes += result[1]
+                ended = result[2]
             fits += 1
         to_natural(free, out[t - first])
         if not ended:

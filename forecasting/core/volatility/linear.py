@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.core.book import Floats
+from forecasting.core.book import Flags, Floats
 from forecasting.core.days import DAY
 from forecasting.core.volatility.base import rounded
 from forecasting.core.volatility.direct import FittedDirect, Learnt, Sample
@@ -37,6 +37,8 @@ class FittedLinear:
         NaN: not fitted.
     smearing, low, high : (A,) floats
         What undoes the bias of the logarithm; the range of log variance that was seen.
+    unfinished : (A,) bool, or False for all
+        Whether the search did not end by itself; of no use to a forecast, so a restored model does not know.
     """
 
     assets: tuple[str, ...]
@@ -45,6 +47,7 @@ class FittedLinear:
     smearing: Floats
     low: Floats
     high: Floats
+    unfinished: Flags | bool = False
 
     @property
     def parameters(self) -> Learnt:
@@ -108,16 +111,17 @@ class Linear:
             smearing=np.array([one[1] for one in found]),
             low=np.array([one[2] for one in found]),
             high=np.array([one[3] for one in found]),
+            unfinished=np.array([not one[4] for one in found]),
         )
 
     def restore(self, parameters: Learnt) -> FittedDirect:
         """Return the fitted model of the registry."""
         return restored(parameters)
 
-    def _one(self, x: Floats, outcome: Floats, *, wildest: float) -> tuple[Floats, float, float, float]:
+    def _one(self, x: Floats, outcome: Floats, *, wildest: float) -> tuple[Floats, float, float, float, bool]:
         usable = np.isfinite(outcome) & np.isfinite(x).all(axis=1)
         if usable.sum() < max(ROWS, ROWS_EACH * x.shape[1]):
-            return np.full(x.shape[1], np.nan), np.nan, np.nan, np.nan
+            return np.full(x.shape[1], np.nan), np.nan, np.nan, np.nan, True
         return regress(x[usable], outcome[usable], loss=self.loss, ridge=self.ridge, wildest=wildest)
 
 
@@ -128,8 +132,10 @@ def wildest(sample: Sample) -> float:
 
 def regress(
     x: Floats, outcome: Floats, *, loss: str, ridge: float, wildest: float
-) -> tuple[Floats, float, float, float]:
-    """Return coefficients, smearing, and the range of log outcomes; the first regressor is the constant.
+) -> tuple[Floats, float, float, float, bool]:
+    """Return coefficients, smearing, the range of log outcomes, and whether the search ended by itself.
+
+    The first regressor is the constant.
 
     Parameters
     ----------
@@ -152,15 +158,16 @@ def regress(
     penalty[0] = 0.0
     found = least_squares(standard, logs, penalty)
     ratio = np.minimum(np.exp(logs - (standard * found).sum(axis=1)), wildest)
-    smearing = float(ratio.mean())
+    smearing, ended = float(ratio.mean()), True
     if loss == "gamma":
         tamed = ratio * np.exp((standard * found).sum(axis=1))
         found[0] += np.log(smearing)
-        found, _ = gamma_regression(standard, tamed, penalty, found)
+        found, ended = gamma_regression(standard, tamed, penalty, found)
         smearing = 1.0
     found = found / scale
     found[0] -= (found * middle).sum()
-    return np.array([rounded(one) for one in found]), rounded(smearing), rounded(logs.min()), rounded(logs.max())
+    coefficients = np.array([rounded(one) for one in found])
+    return coefficients, rounded(smearing), rounded(logs.min()), rounded(logs.max()), ended
 
 
 def restored(parameters: Learnt) -> FittedLinear:

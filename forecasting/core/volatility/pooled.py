@@ -47,25 +47,32 @@ class Pooled:
             nothing = np.full(assets, np.nan)
             return self._fitted(sample, names, (np.full((assets, len(names)), np.nan), nothing, nothing, nothing))
         rows = np.concatenate([x[usable], own], axis=1)
-        found, smearing, low, high = regress(
+        found, smearing, low, high, ended = regress(
             rows, outcome[usable], loss=self.loss, ridge=self.ridge, wildest=wildest(sample)
         )
         shift = np.concatenate([[0.0], found[len(names) :]])
         coefficients = np.tile(found[: len(names)], (assets, 1))
         coefficients[:, 0] += shift.mean()
         coefficients[present, 0] += shift - shift.mean()
-        return self._fitted(
-            sample, names, (coefficients, np.full(assets, smearing), np.full(assets, low), np.full(assets, high))
-        )
+        arrays = (coefficients, np.full(assets, smearing), np.full(assets, low), np.full(assets, high))
+        return self._fitted(sample, names, arrays, unfinished=not ended)
 
     def restore(self, parameters: Learnt) -> FittedDirect:
         """Return the fitted model of the registry."""
         return restored(parameters)
 
-    def _fitted(self, sample: Sample, names: tuple[str, ...], arrays: tuple[np.ndarray, ...]) -> FittedLinear:
+    def _fitted(
+        self, sample: Sample, names: tuple[str, ...], arrays: tuple[np.ndarray, ...], *, unfinished: bool = False
+    ) -> FittedLinear:
         coefficients, smearing, low, high = arrays
         return FittedLinear(
-            assets=sample.table.assets, names=names, coefficients=coefficients, smearing=smearing, low=low, high=high
+            assets=sample.table.assets,
+            names=names,
+            coefficients=coefficients,
+            smearing=smearing,
+            low=low,
+            high=high,
+            unfinished=unfinished,
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from forecasting.backtests import running
+from forecasting.backtests import bench, running
 from forecasting.backtests.base import kind as find_kind
 from forecasting.backtests.base import kinds
 from forecasting.models import BacktestRun
@@ -72,6 +72,8 @@ class Command(BreakwaterCommand):
 
     def _tell(self, run: BacktestRun) -> None:
         done = run.status == BacktestRun.Status.DONE
+        if done:
+            bench.verify(run)  # what was planted or altered is not printed
         text = find_kind(run.kind).text(run.result) if done else run.error
         self.answer({**_row(run), **run.result}, f"{_line(run)}\n{text}".rstrip())
 

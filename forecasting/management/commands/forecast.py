@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import expm1
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -21,7 +22,8 @@ class Command(BreakwaterCommand):
 
     help = (
         "Forecast each reserve's volatility and the market's bad debt from the newest final snapshot, or volatility "
-        "and tails of imported assets (--source) with every model of their line; register what was said."
+        "and tails of imported assets (--source) with every model of their line; register what was said. Value at risk "
+        "is told as a share of the price; --json has log returns (var99_long and so on), as they are registered."
     )
     needs = ("database",)
     reports = True
@@ -74,7 +76,7 @@ class Command(BreakwaterCommand):
         if used is None:
             message = f"No model of {field.line} was trained yet; run `manage.py train --source {source}`."
             raise InputError(message, field="model", value=field.line)
-        state = freshness.imported(field.line, newest=field.moment)
+        state = freshness.watch_imported(field.line, newest=field.moment)
         if not state.fresh and not past:
             raise StaleData(f"{state.sentence} To forecast from where it ends all the same, say --past.")
         rows = shadows.make(field)
@@ -93,8 +95,9 @@ class Command(BreakwaterCommand):
 def _variance_text(row: Forecast) -> str:
     lines = [f"  {row.horizon_hours} hours ahead:"]
     for asset, told in row.body["assets"].items():
-        tail = f", 99 % value at risk {100 * told['var99_long']:.1f} % long" if "var99_long" in told else ""
-        short = f" and {100 * told['var99_short']:.1f} % short" if "var99_short" in told else ""
+        fall, rise = told.get("var99_long"), told.get("var99_short")
+        tail = f", 99 % value at risk: falls {-100 * expm1(-fall):.1f} %" if fall is not None else ""
+        short = f", rises {100 * expm1(rise):.1f} % of the price" if rise is not None else ""
         lines.append(f"    {asset:<6} volatility {100 * told['volatility']:.1f} % a year{tail}{short}")
     return "\n".join(lines)
 

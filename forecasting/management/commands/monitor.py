@@ -8,6 +8,7 @@ from typing import Any
 from forecasting import alarms, patrol
 from forecasting.monitoring import Health
 from forecasting.patrol import Round
+from governance.locks import exclusive
 from governance.management.base import BreakwaterCommand
 
 
@@ -19,11 +20,12 @@ class Command(BreakwaterCommand):
     reports = True
 
     def handle(self, **_: Any) -> None:  # noqa: ANN401
-        """Go round every market and line."""
-        states = patrol.watch()
-        for state in states:
-            self.say(f"{state.line}: {state.sentence}")
-        rounds = list(patrol.run())
+        """Go round every market and line, unless somebody does already."""
+        with exclusive(patrol.LOCK):
+            states = patrol.watch()
+            for state in states:
+                self.say(f"{state.line}: {state.sentence}")
+            rounds = list(patrol.run())
         for done in rounds:
             self.say(_text(done))
         standing = list(alarms.standing())
@@ -48,7 +50,8 @@ def _report(done: Round) -> dict[str, object]:
 
 def _numbers(found: Health) -> dict[str, object]:
     names = ("days", "loss", "limit", "baseline_loss", "hits", "expected", "chance", "breach")
-    return {name: getattr(found, name) for name in names}
+    told = {name: getattr(found, name) for name in names}
+    return {**told, "horizons": {drift.horizon: asdict(drift) for drift in found.drifts}}
 
 
 def _text(done: Round) -> str:

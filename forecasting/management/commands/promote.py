@@ -11,6 +11,11 @@ from forecasting.models import Decision
 from governance.chain.abi import checksum
 from governance.management.base import BreakwaterCommand
 
+SIGNS = (
+    "who signs, where the policy asks for it; recorded as told by whoever runs this command, for no key proves it: "
+    "give the right to run it to stewards alone"
+)
+
 
 class Command(BreakwaterCommand):
     """Promote a model version, if the gate lets it pass."""
@@ -22,7 +27,7 @@ class Command(BreakwaterCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what to promote and who signs."""
         parser.add_argument("version", metavar="MODEL_VERSION", help="its number, or how its hash begins")
-        parser.add_argument("--steward", default="", metavar="ADDRESS", help="who signs, where the policy asks for it")
+        parser.add_argument("--steward", default="", metavar="ADDRESS", help=SIGNS)
 
     def handle(self, *, version: str, steward: str, **_: Any) -> None:  # noqa: ANN401
         """Ask the gate and report what every rule said."""
@@ -37,4 +42,5 @@ class Command(BreakwaterCommand):
 def _text(made: Decision) -> str:
     rules = (f"  {'yes' if rule['passed'] else 'NO':<4} {rule['sentence']}" for rule in made.facts["rules"])
     head = f"{made.version.name} of {made.line}, against version {made.facts['against']}:"
-    return "\n".join([head, *rules, f"{made.get_kind_display()}: {made.reason}"])
+    signed = [f"Signed by {made.actor} on {made.facts['signature']}."] if "signature" in made.facts else []
+    return "\n".join([head, *rules, f"{made.get_kind_display()}: {made.reason}", *signed])

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from forecasting import gate, training
+from forecasting import gate, runs, training
 from forecasting.core.league import HORIZONS
 from forecasting.fields import DAYS, SPANS, split
-from forecasting.models import Decision, ModelVersion
+from forecasting.models import Decision, ModelVersion, TrainingRun
 from forecasting.selectors import final_snapshot
 from governance import deployments
 from governance.errors import InputError
@@ -43,10 +43,23 @@ class Command(BreakwaterCommand):
             metavar="H,H",
             help=f"with --source: among {', '.join(HORIZONS)} (default: %(default)s)",
         )
+        parser.add_argument("--cancel", type=int, metavar="ID", help="stop a training run, in place of asking for one")
         parser.add_argument("--timeout", type=float, default=900.0, help="seconds to wait (default: %(default).0f)")
 
-    def handle(self, *, slugs: list[str], source: str, timeout: float, **options: Any) -> None:  # noqa: ANN401
-        """Ask for the runs, follow them and report."""
+    def handle(
+        self,
+        *,
+        slugs: list[str],
+        source: str,
+        timeout: float,
+        cancel: int | None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        """Ask for the runs, follow them and report; or cancel one."""
+        if cancel is not None:
+            run = runs.cancel(cancel)
+            self.answer({"id": run.pk, "status": run.status, "error": run.error}, f"Training run {run.pk}: {run.error}")
+            return
         if source:
             if slugs:
                 raise InputError("Name markets or a --source, not both.", field="source", value=source)
@@ -75,6 +88,7 @@ class Command(BreakwaterCommand):
             raise InputError(message, field="snapshot", value=deployment.slug)
         config = {} if paths is None else {"paths": paths}
         run = training.request(deployment, snapshot, seed=seed, config=config)
+        self._tell(run)
         with self.progress(f"training {deployment.name}") as progress:
             version = training.wait(run, progress=progress, timeout=timeout)
         self.say(_text(deployment, version))
@@ -93,6 +107,7 @@ class Command(BreakwaterCommand):
     ) -> None:
         config = {"days": days, "horizons": split(horizons)}
         run = training.request_source(source, split(assets), seed=seed, config=config)
+        self._tell(run)
         with self.progress(f"training on {source}") as progress:
             version = training.wait(run, progress=progress, timeout=timeout)
         made = ModelVersion.objects.filter(
@@ -100,10 +115,14 @@ class Command(BreakwaterCommand):
         )
         versions = list(made.select_related("dataset").order_by("pk"))
         used = gate.in_use(version.line)
+        left_out = sorted(set(split(assets)) - {asset["symbol"] for asset in version.metrics["assets"]})
+        if left_out:
+            self.say(f"Left out, for they are pegged: {', '.join(left_out)}.")
         decided = Decision.objects.filter(version__in=versions)
         self.answer(
             {
                 "line": version.line,
+                "left_out": left_out,
                 "models": [_version(one) | {"version": one.pk, "in_use": one == used} for one in versions],
                 "decisions": [
                     {"version": one.version_id, "decision": one.kind, "reason": one.reason, **one.facts}
@@ -112,6 +131,10 @@ class Command(BreakwaterCommand):
             },
             _league_text(versions, used=used, decided=list(decided)),
         )
+
+    def _tell(self, run: TrainingRun) -> None:
+        if run.status in runs.OPEN:
+            self.say(f"Training run {run.pk}; `manage.py train --cancel {run.pk}` stops it.")
 
 
 def _report(deployment: Deployment, cascade: ModelVersion) -> dict[str, object]:

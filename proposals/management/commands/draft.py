@@ -36,7 +36,12 @@ class Command(BreakwaterCommand):
         parser.add_argument(
             "--proposer", default="", metavar="ADDRESS", help="write: who will propose it, and alone can"
         )
-        parser.add_argument("--steward", default="", metavar="ADDRESS", help="sign: who has reviewed it")
+        parser.add_argument(
+            "--steward",
+            default="",
+            metavar="ADDRESS",
+            help="sign: who has reviewed it; recorded as told, no key proves it",
+        )
         parser.add_argument("--comment", default="", help="sign: what the steward wants to say")
 
     def handle(self, *, verb: str, id: int, proposer: str, steward: str, comment: str, **_: Any) -> None:  # noqa: A002, ANN401

@@ -8,13 +8,14 @@ from datetime import timedelta
 
 import pgtrigger
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.db.utils import ProgrammingError
 from django.utils import timezone
 
 from forecasting.backtests import bench, running, sharing
 from forecasting.models import BacktestRun
-from governance.errors import ConflictError, DataError, InputError, ServiceError
+from governance.errors import ConflictError, DataError, ImplausibleData, InputError, ServiceError
 from governance.locks import lock_key
 from tests.fixtures import backtest
 
@@ -70,6 +71,32 @@ def test_asking_twice_is_one_run_and_one_message_a_share(sent) -> None:
     assert other != first
     assert len(sent) == 3
     assert (first.status, first.key != other.key, len(first.code_version)) == ("queued", True, 64)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_more_messages_are_sent_than_there_is_work(sent) -> None:
+    run = ask(shares=100_000)
+    assert [message["args"] for message in sent] == [[run.pk]] * 4
+
+
+@pytest.mark.django_db
+def test_a_result_that_was_planted_is_not_told(sent) -> None:
+    run = ask()
+    BacktestRun.objects.filter(pk=run.pk).update(status="done", result={"totals": {}}, content_hash="0x" + "1" * 64)
+    with pytest.raises(ImplausibleData, match="says that it is done, but has not the 4 units"):
+        ask()
+    run.refresh_from_db()
+    with pytest.raises(ImplausibleData, match="says that it is done"):
+        call_command("backtest", f"--show={run.pk}")
+
+
+@pytest.mark.django_db
+def test_a_result_that_was_altered_is_not_told(sent) -> None:
+    run = worked(ask())
+    with pgtrigger.ignore("forecasting.BacktestRun:backtest_run_done_is_final"):
+        BacktestRun.objects.filter(pk=run.pk).update(result={**run.result, "totals": {"a0": 1.0}})
+    with pytest.raises(ImplausibleData, match="was altered after it ended"):
+        ask()
 
 
 @pytest.mark.django_db

@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 
 from forecasting.backtests import bench, running, sharing
+from forecasting.backtests.league_tables import remarks
 from forecasting.backtests.volatility import KIND, LEARNT, scored
 from forecasting.core.days import DAY
 from forecasting.models import BacktestRun
@@ -69,6 +70,12 @@ def request(**changes):
         ({"days": None, "from": "2023-08-02", "to": "2023-08-01"}, "--to lies before --from"),
         ({"models": "ewma,oracle"}, "'oracle' is none of the models"),
         ({"horizons": "2d"}, "'2d' is none of the horizons"),
+        ({"seed": 2**70}, "--seed is 1180591620717411303424; it lies between 0 and"),
+        ({"seed": -1}, "--seed is -1"),
+        ({"horizons": ","}, "--horizons is ',', which names nothing"),
+        ({"models": " , "}, "--models is ' , ', which names nothing"),
+        ({"assets": ","}, "--assets is ','"),
+        ({"horizons": "1h", "models": "boosted"}, "None of boosted forecasts 1h; there are: .*log_har"),
         ({"source": "nowhere"}, "no imported dataset nowhere"),
     ],
 )
@@ -111,6 +118,8 @@ def test_the_scored_days_are_the_last_ones_or_those_between_two_dates() -> None:
         ({"days": None, "from": "2023-04-01"}, TooShort, f"models need {LEARNT}"),
         ({"to": "2024-01-01"}, TooShort, "choose an earlier --to"),
         ({"assets": "ETH,SOL", "days": 20}, StoppedTrading, "SOL"),
+        ({"days": 29, "horizons": "1d"}, TooShort, "29 days are scored; 1d ahead needs 30"),
+        ({"days": 40, "horizons": "1d,30d"}, TooShort, "40 days are scored; 30d ahead needs 59"),
         ({"horizons": "1h"}, InputError, "1h needs prices by the hour"),
     ],
 )
@@ -149,6 +158,8 @@ def test_the_command_tells_the_league_and_reproduce_finds_the_same(capsys: pytes
         kind=found.kind, request=found.request, inputs=found.inputs, units=found.units, parts=dict(found.parts)
     )
     assert found.report()["content_hash"] == told["content_hash"]
+    assert told["not_converged"] == {}
+    assert told["left_out"] == []
     call_command("backtest", "volatility", *words)
     assert "1d ahead: mean QLIKE" in capsys.readouterr().out
     assert BacktestRun.objects.count() == 1
@@ -180,3 +191,20 @@ def test_a_worker_that_died_is_started_again_while_somebody_waits(monkeypatch, r
     keeper = command.Keeper(lambda *told: seen.append(told), tell=seen.append)
     keeper(1, 2, "a unit")
     assert seen == [(1, 2, "a unit"), *started]
+
+
+def test_what_was_left_out_and_what_did_not_end_is_said_in_sentences() -> None:
+    said = remarks(
+        {
+            "left_out": [{"horizon": "1d", "asset": "DAI", "model": "", "why": "it stood still"}],
+            "not_converged": {"7d": {"garch_t": 3}},
+            "regime": {"ETH": {"state": "calm", "turbulence": 0.031}},
+            "var99": {"by_cell": {"ETH": {"long": {"aci": {"alarms": 2, "lowest": 0.001}}, "short": {}}}},
+        }
+    )
+    assert said == [
+        "Left out at 1d: all models of DAI; it stood still.",
+        "Fits at 7d whose search did not end by itself: garch_t 3.",
+        "ETH is calm (probability of turbulence 3%).",
+        "Losses of ETH long came too often: 1 % were covered where 0.10% was asked for.",
+    ]

@@ -95,13 +95,12 @@ def test_the_toxic_frontier_is_where_a_liquidation_makes_an_account_worse(ratio:
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 1000), factor=st.floats(1.1, 10.0))
-def test_deeper_markets_lose_liquidators_less_on_one_round(seed: int, factor: float) -> None:
-    problem = samples.problem(accounts=20, count=20, seed=seed)
-    thin = dataclasses.replace(problem, paths=problem.paths[:, -1:])
-    deep = dataclasses.replace(thin, depth=thin.depth * factor)
-    less, more = thin.run().totals, deep.run().totals
-    assert (more[:, tables.LIQUIDATED] >= less[:, tables.LIQUIDATED] * (1 - 1e-9)).all()
+@given(seed=st.integers(0, 1000), depth=st.floats(1e3, 1e7), factor=st.floats(1.01, 10.0))
+def test_a_deeper_market_takes_no_less_in_one_step(seed: int, depth: float, factor: float) -> None:
+    factors = np.random.default_rng(seed).uniform(0.85, 1.1, 30)
+    rows = [row for i, f in enumerate(factors) for row in position(f"0x{i:04x}", eth=1, usdc=2000 * 0.8 / f)]
+    thin, deep = (value(posed(rows, [1990.0], depth=one), tables.LIQUIDATED) for one in (depth, depth * factor))
+    assert deep >= thin * (1 - 1e-9)
 
 
 @settings(max_examples=20, deadline=None)
@@ -165,11 +164,12 @@ def test_liquidators_sell_at_the_market_not_at_the_oracle() -> None:
 def test_liquidators_who_need_time_come_later() -> None:
     rows = position("0x1", eth=1, usdc=1300)
     problem = posed(rows, [1600.0, 1600.0, 1600.0])
-    for hours, steps in ((0, 1), (1, 2), (2, 3)):
+    for hours in (0, 1, 2):
         late = dataclasses.replace(problem, liquidators=Liquidators(delay_hours=hours))
-        before = dataclasses.replace(late, paths=late.paths[:, : steps - 1] if steps > 1 else late.paths[:, :1] * 1.1)
-        assert value(before, tables.EVENTS) == 0
-        assert value(dataclasses.replace(late, paths=late.paths[:, :steps]), tables.EVENTS) > 0
+        by_step = [
+            value(dataclasses.replace(late, paths=late.paths[:, :steps]), tables.EVENTS) for steps in range(1, 4)
+        ]
+        assert [events > 0 for events in by_step] == [step >= hours for step in range(3)]
         assert value(late, tables.CLEARING) == hours
 
 
@@ -209,12 +209,12 @@ def test_a_trade_is_taken_to_where_the_margins_of_both_assets_meet() -> None:
 
 def test_protocols_share_the_depth() -> None:
     rows = position("0x1", eth=10, usdc=12_700)
-    alone = posed(rows, [1580.0, 1580.0], depth=100_000.0)
+    alone = posed(rows, [1580.0, 1580.0], depth=1_000_000.0)
     beside = Protocol(name="other", book=alone.book)
     both = dataclasses.replace(alone, beside=(beside,))
     parts = both.run().parts[0]
     assert parts[:, tables.EVENTS].min() > 0
-    assert parts[0, tables.SLIPPAGE] + parts[1, tables.SLIPPAGE] > 2 * value(alone, tables.SLIPPAGE) * 0.99
+    assert parts[:, tables.SLIPPAGE].sum() > 2 * value(alone, tables.SLIPPAGE)
     assert both.run().price[0, 0] < alone.run().price[0, 0]
 
 
@@ -242,7 +242,7 @@ def test_a_curve_taken_from_a_constant_product_is_that_constant_product() -> Non
     tabulated = {r: worlds.curve(problem.depth[r], knots=4000, reach=0.2) for r in range(3)}
     curved = dataclasses.replace(problem, curves=tabulated)
     plain, found = problem.run().totals, curved.run().totals
-    assert found[:, tables.LIQUIDATED].sum() == pytest.approx(plain[:, tables.LIQUIDATED].sum(), rel=2e-3)
+    assert found[:, tables.LIQUIDATED].sum() == pytest.approx(plain[:, tables.LIQUIDATED].sum(), rel=1e-2)
 
 
 @settings(max_examples=50, deadline=None)

@@ -60,7 +60,7 @@ def test_clustered_hits_are_found_by_the_tests_that_look_at_order() -> None:
     found[300:305] = found[700:705] = True
     assert kupiec(found, share=0.01).p > 0.9
     assert christoffersen(found, share=0.01).p < 1e-6
-    assert dynamic_quantile(found, var=np.linspace(1, 2, 1_000), share=0.01).p < 1e-6
+    assert dynamic_quantile(found, var=np.linspace(1, 2, 1_000), share=0.01).p == 1e-5  # none of 99,999 draws
 
 
 def test_the_dynamic_quantile_test_against_a_regression() -> None:
@@ -74,7 +74,7 @@ def test_the_dynamic_quantile_test_against_a_regression() -> None:
     test = dynamic_quantile(found, var=var, share=0.05)
     assert test.statistic == pytest.approx(expected)
     assert test.freedom == 6
-    assert test.p == pytest.approx(chi2.sf(expected, 6))
+    assert test.p == pytest.approx(chi2.sf(expected, 6), abs=0.05)  # 54 hits are near the limit, not there
     assert dynamic_quantile(found, var=100 * var, share=0.05).p == pytest.approx(test.p)
 
 
@@ -92,7 +92,7 @@ def test_no_hit_at_all_is_an_answer() -> None:
     assert christoffersen(none, share=0.01).p < 0.001
     test = dynamic_quantile(none, var=np.linspace(1, 2, 1_000), share=0.01)
     assert test.freedom == 2  # lags that never move cannot be told from the constant
-    assert test.p < 0.01
+    assert 0.05 < test.p < 0.5  # their order says nothing; that there is none, the others have said
 
 
 @pytest.mark.parametrize("name", ["kupiec", "christoffersen", "dynamic_quantile"])
@@ -107,6 +107,24 @@ def test_right_forecasts_are_seldom_rejected(name: str) -> None:
     }
     rejected = np.mean([tests[name](made).p < 0.05 for made in found])
     assert 0.02 < rejected < 0.09
+
+
+@pytest.mark.parametrize("days", [350, 1_000])
+def test_a_hundredth_of_the_days_is_judged_by_its_own_luck(days: int) -> None:
+    rng = np.random.default_rng(6)
+    told = []
+    for _ in range(600):
+        var = np.exp(0.2 * rng.standard_normal(days))
+        told.append(dynamic_quantile(rng.random(days) < 0.01, var=var, share=0.01).p)
+    p = np.array(told)
+    assert 0.02 < (p < 0.05).mean() < 0.08
+    assert (p < 0.01).mean() < 0.022
+    assert (p < 0.01 / 30).sum() <= 2, "the gate's level; chi-squared rejects 12 to 30 of these"
+
+
+def test_draws_are_the_same_whenever_they_are_made() -> None:
+    found, var = np.random.default_rng(7).random(800) < 0.01, np.linspace(1, 3, 800)
+    assert dynamic_quantile(found, var=var, share=0.01) == dynamic_quantile(found, var=var, share=0.01)
 
 
 def test_transforms_are_counted_and_tested() -> None:

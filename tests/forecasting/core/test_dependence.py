@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecasting.core.dependence import Dcc, Shrunk, basket_volatility, dcc, recoloured, root, shrunk, walk
+from forecasting.core.dependence import Dcc, Shrunk, basket_volatility, dcc, shrunk, walk
 from governance.errors import InputError
 
 TARGET = np.array([[1.0, 0.6, 0.3], [0.6, 1.0, 0.5], [0.3, 0.5, 1.0]])
@@ -119,16 +119,6 @@ def test_a_baskets_volatility_is_its_variance_rooted() -> None:
     covariance = np.array([[1.0, 0.5], [0.5, 4.0]])
     found = basket_volatility(np.array([[0.1, 0.2]]), covariances=covariance[None], weights=np.array([0.5, 0.5]))
     assert found[0] == pytest.approx(np.sqrt(0.05**2 * 1 + 0.1**2 * 4 + 2 * 0.05 * 0.1 * 0.5))
-
-
-def test_past_days_are_recoloured() -> None:
-    rng = np.random.default_rng(5)
-    before = np.broadcast_to(TARGET, (20_000, 3, 3))
-    drawn = rng.standard_normal((20_000, 3)) @ np.linalg.cholesky(TARGET).T
-    now = np.array([[1.0, -0.2, 0.0], [-0.2, 1.0, 0.9], [0.0, 0.9, 1.0]])
-    assert np.corrcoef(recoloured(drawn, before=before, now=now).T) == pytest.approx(now, abs=0.03)
-    assert recoloured(drawn, before=before, now=TARGET) == pytest.approx(drawn)
-    assert root(TARGET, power=0.5) @ root(TARGET, power=0.5) == pytest.approx(TARGET)
 
 
 def test_too_few_days_and_a_constant_are_refused() -> None:

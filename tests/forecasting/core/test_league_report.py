@@ -12,12 +12,13 @@ import pytest
 from forecasting.core.bars import lay
 from forecasting.core.days import DAY, DayTable
 from forecasting.core.league import Data, Job, Plan
-from forecasting.core.league_report import means, report
+from forecasting.core.league_report import common, means, report
 from forecasting.core.measures import hourly
 from forecasting.core.scoring import dm_test, fz0, kupiec, qlike
 from forecasting.core.tail_report import SIDES
-from forecasting.core.tails.base import walk
-from forecasting.core.tails.mean import Mean, tail_scale
+from forecasting.core.tails import aci
+from forecasting.core.tails.base import pits, walk
+from forecasting.core.tails.mean import Mean
 from tests.forecasting.leaks.check import START, market, tables
 
 DAYS, FIRST, LAST = 700, 560, 689
@@ -142,7 +143,7 @@ def test_without_a_champion_there_are_losses_but_no_tails() -> None:
 
 
 def test_value_at_risk_is_counted_over_assets_and_sides() -> None:
-    scale = tail_scale(forecasts()["champion"], field=forecasts()["garch_t"])
+    scale = np.sqrt(forecasts()["champion"])  # the champion's own, as published: no other model has a say
     hits, losses, rejected = 0, [], 0
     for asset in range(2):
         for sign in SIDES.values():
@@ -215,3 +216,57 @@ def test_hours_are_scored_within_the_scored_days() -> None:
     assert "2022-02-10" <= row["worst_day"] <= "2022-02-19"
     assert found["dm"]["1h"]["A0"]["champion_vs_garch_t"]["t"] == 0.0
     assert found["mincer_zarnowitz"]["1h"]["A0"] == {}, "a forecast that never changes has no regression"
+
+
+def test_who_is_left_out_is_told_and_takes_nobody_along() -> None:
+    made = {name: values.copy() for name, values in forecasts().items()}
+    short = np.where(np.arange(DAYS)[:, None] > LAST - 29, made["garch_t"], np.nan)
+    gone = {name: np.where([[True, False]], values, np.nan) for name, values in made.items()}
+    window = plan(horizons=("1d",), first=LAST - 39)
+    found = report(window, Data(days=days()), jobs(made | {"late": short}))
+    assert set(found["horizons"]["1d"]["A0"]) == set(MODELS), "29 days of one model must not delete the asset"
+    told = [(row["horizon"], row["asset"], row["model"]) for row in found["left_out"]]
+    assert told == [("1d", asset, "late") for asset in ASSETS]
+    assert "29 of its forecasts have an outcome" in found["left_out"][0]["why"]
+    found = report(plan(horizons=("1d",)), Data(days=days()), jobs(gone))
+    assert set(found["horizons"]["1d"]) == {"A0"}
+    assert {(row["asset"], row["model"]) for row in found["left_out"]} == {("A1", "")}
+    assert found["assets"] == list(ASSETS)
+    assert whole()["left_out"] == []
+
+
+def test_days_that_no_two_models_share_cost_the_fewest_models() -> None:
+    known = {name: np.zeros(100, dtype=bool) for name in "abc"}
+    known["a"][:60] = known["b"][:55] = known["c"][50:] = True
+    models, both = common(known)
+    assert (models, int(both.sum())) == (["a", "b"], 55)
+    assert common({"a": np.zeros(100, dtype=bool)})[0] == []
+
+
+def test_fits_that_did_not_end_are_counted() -> None:
+    counted = {Job("1d", "garch_t"): 3, Job("1d", "log_har"): 0}
+    found = report(plan(horizons=("1d",)), Data(days=days()), jobs(), unfinished=counted)
+    assert found["not_converged"] == {"1d": {"garch_t": 3}}
+    assert whole()["not_converged"] == {}
+
+
+def test_every_cell_has_its_monitor_and_every_asset_its_label() -> None:
+    loss, scale = -days().change[: LAST + 1, 0], np.sqrt(forecasts()["champion"][: LAST + 1, 0])
+    expected = aci.watch(pits(loss / scale, window=500)[FIRST:], share=0.01)
+    told = whole()["var99"]["by_cell"]["A0"]["long"]["aci"]
+    assert told["level"] == pytest.approx(expected.levels[-1])
+    assert told["lowest"] == pytest.approx(expected.levels.min())
+    assert told["alarms"] == int(expected.alarms.sum())
+    assert all(row["state"] in {"calm", "turbulent"} for row in whole()["regime"].values())
+
+
+def test_a_price_that_stands_still_is_left_out_of_the_tails() -> None:
+    variance, change = days().variance.copy(), days().change.copy()
+    variance[:, 1], change[:, 1] = 1e-10, 0.0
+    made = {name: np.where([[True, False]], values, 1e-10) for name, values in forecasts().items()}
+    made["garch_t"][:, 1] = np.nan
+    found = report(plan(horizons=("1d",)), Data(days=replace(days(), variance=variance, change=change)), jobs(made))
+    assert set(found["var99"]["by_cell"]) == {"A0"}
+    assert found["basket"] == {}
+    assert {(row["asset"], row["model"]) for row in found["left_out"]} == {("A1", "garch_t"), ("A1", "")}
+    json.dumps(found, allow_nan=False)

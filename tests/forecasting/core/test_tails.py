@@ -13,7 +13,7 @@ from forecasting.core.tails.aci import watch
 from forecasting.core.tails.base import MINIMUM, TailMethod, pits, walk
 from forecasting.core.tails.fhs import HISTORICAL_250, HISTORICAL_500, Fhs, empirical
 from forecasting.core.tails.joint import basket, outcomes
-from forecasting.core.tails.mean import Mean, tail_scale
+from forecasting.core.tails.mean import Mean
 from forecasting.core.tails.pot import Pot, pareto
 from forecasting.core.tails.student import Student
 from governance.errors import InputError
@@ -152,14 +152,6 @@ def test_the_mean_is_the_mean_of_its_parts() -> None:
     loss, scale = returns(600, seed=8)
     parts = [walk(method, loss=loss, scale=scale, share=0.01).var for method in (Fhs(), Pot(), Student())]
     assert walk(Mean(), loss=loss, scale=scale, share=0.01).var[400:] == pytest.approx(np.mean(parts, axis=0)[400:])
-
-
-def test_the_scale_of_tails_stands_on_one_leg_where_it_must() -> None:
-    champion, field = np.array([4.0, np.nan, 9.0, np.nan]), np.array([1.0, 16.0, np.nan, np.nan])
-    found = tail_scale(champion, field=field)
-    assert found[:3] == pytest.approx([np.sqrt(2.0), 4.0, 3.0])
-    assert np.isnan(found[3])
-    assert tail_scale(champion, field=None)[0] == 2.0
 
 
 def test_a_basket_falls_as_its_assets_fell_together() -> None:

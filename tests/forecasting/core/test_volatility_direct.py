@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from forecasting.core.days import DAY, DayTable
 from forecasting.core.scoring import qlike
-from forecasting.core.volatility import trees
+from forecasting.core.volatility import linear, trees
 from forecasting.core.volatility.champion import FAST, combined, weights
 from forecasting.core.volatility.direct import prepare, walk, zoo
 from forecasting.core.volatility.least_squares import gamma_regression, least_squares
@@ -166,7 +166,7 @@ def test_weights_sum_to_one_and_absent_parts_leave_theirs() -> None:
 
 def test_a_walk_refits_on_what_was_known_by_then() -> None:
     sample = prepare(table(300), steps=7)
-    walked = walk(zoo()["log_har"], sample, first=250, refit=20, tick=lambda: None)
+    walked = walk(zoo()["log_har"], sample, first=250, refit=20, tick=lambda: None).forecast
     by_hand = zoo()["log_har"].fit(sample.until(270)).forecast(sample, first=270)[:20]
     assert walked[270:290].tobytes() == by_hand.tobytes()
     assert np.isnan(walked[:250]).all()
@@ -211,3 +211,13 @@ def test_the_end_of_one_asset_does_not_move_the_forecasts_of_others(name: str) -
     ours = zoo()[name].fit(sample).forecast(sample, first=400)[:, :2]
     theirs = zoo()[name].fit(dead).forecast(dead, first=400)[:, :2]
     assert np.abs(np.log(theirs / ours)).max() < np.log(2.0)
+
+
+@pytest.mark.parametrize("name", ["gamma_glm", "pooled_gamma"])
+def test_a_search_that_does_not_end_is_counted(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    sample = prepare(table(300), steps=1)
+    assert not walk(zoo()[name], sample, first=250, refit=25, tick=lambda: None).unfinished.any()
+    monkeypatch.setattr(linear, "gamma_regression", lambda x, y, penalty, start: (start, False))
+    found = walk(zoo()[name], sample, first=250, refit=25, tick=lambda: None)
+    assert found.unfinished.tolist() == [2] * len(sample.table.assets)
+    assert np.isfinite(found.forecast[250:]).all(), "the best that was found still counts"

@@ -111,3 +111,15 @@ def test_many_days_ahead_sum_the_expected_variances() -> None:
 def test_digamma() -> None:
     for x in (0.7, 1.5, 6.0, 40.0):
         assert kernel.digamma(x) == pytest.approx(float(special.digamma(x)), abs=1e-9)
+
+
+@KINDS
+def test_a_price_that_stands_still_has_no_fit_until_it_moves(free: int) -> None:
+    data = np.concatenate([np.zeros(150), returns(150, seed=11)])
+    place, inverse, out = np.empty(free), np.empty((free, free)), np.empty((200, kernel.NATURAL))
+    kernel.begin(data[:100], place, inverse)
+    kernel.walk(data, place, inverse, 100, 1, 100, out)
+    assert np.isnan(out[:51]).all()
+    assert np.isfinite(out[100:, 0]).mean() > 0.9
+    kernel.walk(np.zeros(300), place, inverse, 100, 1, 100, out)
+    assert np.isnan(out).all()

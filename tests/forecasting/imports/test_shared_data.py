@@ -33,7 +33,7 @@ POSITIONS = {
         ("candles_30m_ETH.parquet", "prices", 83_715, {"zero", "gaps"}),
         ("candles_30m_SOL.parquet", "prices", 83_715, {"zero", "gaps"}),
         ("eth_5m_2024-08-crash.parquet", "prices", 4_032, set()),
-        ("prices_1h.parquet", "prices", 392_757, {"zero", "gaps", "spliced", "leap", "repeated"}),
+        ("prices_1h.parquet", "prices", 392_757, {"zero", "gaps", "spliced", "leap", "repeated", "wick"}),
         ("coingecko_hourly_2021-2023.parquet", "prices", 217_642, {"jitter", "gaps", "leap"}),
         ("perps_daily_oi_funding_liq_2022-2023.parquet", "prices", 7_030, {"leap"}),
         ("eth_1m_binancefut_liquidations_2021-01.parquet", "liquidations", 86_346, {"zero"}),
