@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from forecasting.core.warning.features import COLUMNS, PATIENCE, Hours, tables
 from forecasting.core.warning.logistic import Calibration
 from forecasting.core.warning.walkforward import enough, rows
 from forecasting.hourly_features import Prepared
+from governance.env import env
 from governance.errors import GapInData, StaleData
 
 QUIET = 7 * 24  # hours without a liquidation after which the source may have ended
@@ -68,7 +71,7 @@ def warn(chosen: Mapping[str, Any], *, targets: Sequence[Target], at: int | None
         See `forecasting.hourly_features.choose`.
     targets : sequence of Target
     at : int or None
-        Unix seconds; None: the end of what is imported.
+        Unix seconds; None: now, which what is imported must reach up to.
 
     Raises
     ------
@@ -81,6 +84,8 @@ def warn(chosen: Mapping[str, Any], *, targets: Sequence[Target], at: int | None
     hours = prepared.hours
     moment = int(hours.ends[-1]) if at is None else at // HOUR * HOUR
     _fresh(hours, moment)
+    if at is None:
+        _current(moment)
     features = tables(hours, horizons=tuple(sorted({target.hours for target in targets})))
     found = tuple(_one(features[target.hours].columns(*COLUMNS), hours, target) for target in targets)
     return Report(at=moment, prepared=prepared, warnings=found)
@@ -105,6 +110,17 @@ def _one(values: np.ndarray[Any, np.dtype[np.float64]], hours: Hours, target: Ta
         base=float(happened.mean()),
         reasons=tuple((COLUMNS[index], float(parts[index])) for index in order),
     )
+
+
+def _current(moment: int) -> None:
+    age, limit = (time.time() - moment) / HOUR, env().price_max_age_hours
+    if age > limit:
+        last = datetime.fromtimestamp(moment, tz=UTC)
+        raise StaleData(
+            f"What is imported ends {age / 24:.1f} days ago; at most {limit} hours are allowed. Import newer files, or"
+            f" ask what was known then with --at {last:%Y-%m-%dT%H:%M}.",
+            age_hours=age,
+        )
 
 
 def _fresh(hours: Hours, moment: int) -> None:

@@ -89,17 +89,18 @@ DJANGO_FLAGS = {
 }
 
 
-def argument_rows(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
-    """Yield the arguments of one parser that are ours, subcommands first."""
+def argument_rows(parser: argparse.ArgumentParser, of: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the arguments of one parser that are ours; those of a subcommand, ``of``, stand behind it."""
     for action in parser._actions:  # noqa: SLF001  argparse offers no public way to list them
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             for choice in action._choices_actions:  # noqa: SLF001
                 yield f"`{choice.dest}`", choice.help or ""
+                yield from argument_rows(action.choices[choice.dest], f"`{choice.dest}` ")
         elif action.dest not in DJANGO_FLAGS:
             names = (
                 ", ".join(f"`{flag}`" for flag in action.option_strings) or f"`{action.metavar or action.dest.upper()}`"
             )
-            yield names, action.help or ""
+            yield f"{of}{names}", (action.help or "") % {**vars(action), "prog": parser.prog}
 
 
 def errors_page() -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from forecasting.backtests import bench
 from forecasting.models import BacktestRun
+from governance.errors import ImplausibleData
 from governance.exhibits import Badge, Column, Table, Tone
 from governance.formatting import iso
 
@@ -13,9 +15,13 @@ TONES: dict[str, Tone] = {"queued": "info", "running": "info", "done": "good", "
 
 
 def overview(run: BacktestRun | None) -> dict[str, Any]:
-    """Return what every page of a finished backtest says of it; None: there is none yet."""
+    """Return what every page of a finished backtest says of it; None: none yet. An altered one is not shown."""
     if run is None:
         return {"run": None}
+    try:
+        bench.verify(run)
+    except ImplausibleData as error:
+        return {"run": None, "altered": error.message}
     result = run.result
     return {
         "run": run,

@@ -5,13 +5,24 @@ from __future__ import annotations
 import csv
 import io
 
+import pgtrigger
 import pytest
 from django.utils import timezone
 
 from forecasting import selectors
-from forecasting.models import Alarm, Decision, Forecast, ImportedDataset, ImportedPrice, ModelVersion, Price
+from forecasting.models import (
+    Alarm,
+    BacktestRun,
+    Decision,
+    Forecast,
+    ImportedDataset,
+    ImportedPrice,
+    ModelVersion,
+    Price,
+)
 from forecasting.panels import cards, datasets, forecasts
 from tests.e2e.sample import fill
+from tests.e2e.sample.backtests import finished
 from tests.e2e.sample.base import DAY, HEAD_TIME
 from tests.e2e.sample.contest import LINE
 from tests.e2e.sample.imports import HOLE
@@ -30,6 +41,16 @@ def rows(client, path: str) -> list[dict[str, str]]:
 
 def words(client, path: str) -> str:
     return " ".join(client.get(path).content.decode().replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def test_an_altered_backtest_is_not_shown(client, sample):
+    assert "binance: BTC, ETH, SOL, BNB, XRP" in words(client, "/league/")
+    with pgtrigger.ignore():
+        BacktestRun.objects.filter(status="done").update(result={"horizons": {}, "assets": ["BTC"]})
+    for path in ("/league/", "/tails/"):
+        said = words(client, path)
+        assert "This backtest is not shown" in said
+        assert "was altered after it ended" in said
 
 
 def test_what_came_is_laid_over_an_earlier_forecast(client, sample):
@@ -192,8 +213,8 @@ def test_a_backtest_of_weeks_alone_says_nothing_of_tails(client, sample):
     run = sample.backtest
     result = {key: value for key, value in run.result.items() if key not in {"var99", "var975_es", "series", "pit"}}
     result["horizons"] = {"7d": result["horizons"]["7d"]}
-    run.pk, run.key, run.result = None, "0x7", result
-    run.save(force_insert=True)
+    same = {name: getattr(run, name) for name in ("kind", "dataset", "request", "code_version", "lock_hash", "limit")}
+    run = finished(result, key="0x7", **same)
     assert "No tails in this backtest" in words(client, f"/tails/?run={run.pk}")
     assert "7 days ahead" in words(client, f"/league/?run={run.pk}")
     assert rows(client, f"/league/?run={run.pk}&csv=league")[0]["Days"] == str(result["days"])

@@ -215,8 +215,10 @@ def test_a_warning_names_what_moved_it_and_reads_nothing_later():
 def test_it_abstains_on_stale_data_and_on_too_little():
     with pytest.raises(StaleData, match="newest price of ETH is"):
         command("warn", "--at", "2022-03-01")
+    with pytest.raises(StaleData, match=r"ends .* days ago; .* with --at 2021-"):
+        command("warn")
     with pytest.raises(GapInData, match="too little to learn"):
-        command("warn", "--usd", "9e12")
+        command("warn", "--usd", "9e12", "--at", "2021-08-20T12:00")
     with pytest.raises(InputError, match="--at is noon"):
         command("warn", "--at", "noon")
 

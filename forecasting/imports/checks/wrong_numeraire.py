@@ -30,7 +30,7 @@ AGAINST = -0.5  # slope of a series' returns on ether's: a price in dollars hard
 SURE = -0.3  # and their correlation
 MOVES = 48  # returns from which on that can be told
 SMALLEST = 1e-6  # tokens, below which a division says nothing
-FACTOR = "that is the factor of a price in ether or bitcoin; say so with --quote"
+FACTOR = "the unit is another there (cents, thousands, ether or bitcoin)"
 
 
 def check(rows: Rows) -> Iterator[Finding]:

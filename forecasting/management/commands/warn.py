@@ -31,7 +31,7 @@ class Command(BreakwaterCommand):
         parser.add_argument("--assets", default="", metavar="A,B", help="symbols; the first counts most")
         parser.add_argument("--horizons", default=HORIZONS, metavar="H,H", help="hours (default: %(default)s)")
         parser.add_argument("--usd", type=float, default=AMOUNT, help="amount to foresee (default: %(default).0f)")
-        parser.add_argument("--at", default="", metavar="TIME", help="what was known then (default: all there is)")
+        parser.add_argument("--at", default="", metavar="TIME", help="what was known then (default: now)")
 
     def handle(self, *, at: str, **options: Any) -> None:  # noqa: ANN401
         """Read, learn and say."""

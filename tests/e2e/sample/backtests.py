@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+import zlib
 from typing import Any
 
+import numpy as np
 from django.utils import timezone
 
-from forecasting.models import BacktestRun, Dataset
+from forecasting import artifacts
+from forecasting.backtests import bench
+from forecasting.models import BacktestRun, BacktestUnit, Dataset
 from tests.e2e.sample.base import DAY, HEAD_TIME, hash_of
 
 ASSETS = ("BTC", "ETH", "SOL", "BNB", "XRP")
@@ -87,16 +91,20 @@ def backtest(rng: random.Random) -> BacktestRun:
     BacktestRun.objects.create(
         key=hash_of("backtest 2"), status="failed", error="The worker was killed three times.", progress=40, **common
     )
-    return BacktestRun.objects.create(
-        key=hash_of("backtest"),
-        status="done",
-        progress=100,
-        message="done",
-        finished_at=timezone.now(),
-        result=volatility_result(rng),
-        content_hash=hash_of("backtest"),
-        **common,
-    )
+    return finished(volatility_result(rng), key=hash_of("backtest"), **common)
+
+
+def finished(said: dict[str, Any], *, key: str, **common: Any) -> BacktestRun:  # noqa: ANN401
+    """Store a finished run that says so, whose hashes are right."""
+    packed = artifacts.pack({"forecast": np.full((2, len(ASSETS)), 1e-4)})
+    unit, result = artifacts.content_hash(packed), bench.settled(said)
+    told = {"kind": common["kind"], "request": common["request"], "dataset": common["dataset"].hash}
+    run = BacktestRun.objects.create(key=key, status="running", **common)
+    BacktestUnit.objects.create(run=run, name="1d/ewma", arrays=zlib.compress(packed), content_hash=unit, seconds=1.0)
+    run.status, run.progress, run.message, run.finished_at = "done", 100, "done", timezone.now()
+    run.result, run.content_hash = result, bench.run_hash(**told, units={"1d/ewma": unit}, result=result)
+    run.save()
+    return run
 
 
 def _models(rng: random.Random, index: int, days: int) -> dict[str, dict[str, Any]]:
