@@ -94,7 +94,7 @@ def backtest(rng: random.Random) -> BacktestRun:
     return finished(volatility_result(rng), key=hash_of("backtest"), **common)
 
 
-def finished(said: dict[str, Any], *, key: str, **common: Any) -> BacktestRun:  # noqa: ANN401
+def finished(said: dict[str, Any], *, key: str, **common: Any) -> BacktestRun:
     """Store a finished run that says so, whose hashes are right."""
     packed = artifacts.pack({"forecast": np.full((2, len(ASSETS)), 1e-4)})
     unit, result = artifacts.content_hash(packed), bench.settled(said)
