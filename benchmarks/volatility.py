@@ -1,6 +1,6 @@
 """The league of volatility models: how fast, beside what others use, and how good; all ratios in one run.
 
-    python benchmarks/volatility.py [--prices FILE.parquet ...] [--days 1000] [--refits 1000] [--horizons 1d,7d,30d,1h]
+    python -m benchmarks.volatility [--prices FILE.parquet ...] [--days 1000] [--refits 1000] [--horizons 1d,7d,30d,1h]
 
 1. Daily GARCH(1,1)-t refits: ours, which carries parameters and curvature from day to day, against ``arch`` started
    from yesterday's parameters (timed on every tenth day, scaled to all); the largest difference in log likelihood; the
