@@ -7,18 +7,16 @@ began, finds no row to write into and puts its work down.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from forecasting.following import POLL, Progress
 from forecasting.models import ModelVersion, TrainingRun
 from governance.celery import app
 from governance.errors import ConflictError, InputError
 from governance.locks import exclusive
-
-type Progress = Callable[[int, int, str], None]
 
 TASK = "forecasting.tasks.train"
 OPEN = (TrainingRun.Status.QUEUED, TrainingRun.Status.RUNNING)
@@ -26,7 +24,6 @@ DELIVERIES = 5  # a run that killed its worker this often is not tried again
 LIMIT = 2400  # seconds from its start after which a run is stopped
 GRACE = 15  # seconds between the limit, which the work looks at, and the end of a process that does not look
 PATIENCE = 5.0  # seconds for work to see that it was cancelled, before its process is ended
-POLL = 0.3  # seconds
 
 
 class NotWanted(Exception):

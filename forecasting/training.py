@@ -7,7 +7,6 @@ any number of times: after a crash it begins again, after the end it does nothin
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,12 +18,13 @@ from django.utils import timezone
 from forecasting import competing, daily, datasets, fields, fitting, freshness, lifecycle, registering, runs, shadows
 from forecasting.core.config import TrainingConfig
 from forecasting.fields import Settings
+from forecasting.following import Progress, follow
 from forecasting.imports import catalogue
 from forecasting.models import ModelVersion, Snapshot, TrainingRun
-from forecasting.runs import POLL, TASK, NotWanted, Progress, TooLate
+from forecasting.runs import TASK, NotWanted, TooLate
 from governance.celery import app
 from governance.domain.canonical import digest
-from governance.errors import BreakwaterError, DataError, InputError, ServiceError
+from governance.errors import BreakwaterError, DataError, InputError
 from governance.locks import exclusive
 from governance.models import Deployment
 from governance.version import code_version, lock_hash
@@ -250,17 +250,10 @@ def wait(run: TrainingRun, *, progress: Progress, timeout: float) -> ModelVersio
     ServiceError
         When it did not end in time.
     """
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        run.refresh_from_db()
-        progress(run.progress, 100, run.message)
+
+    def ended() -> ModelVersion | None:
         if run.status == TrainingRun.Status.FAILED:
             raise DataError(f"The training failed: {run.error}", run=run.pk)
-        if run.status == TrainingRun.Status.DONE and run.model_version is not None:
-            return run.model_version
-        time.sleep(POLL)
-    raise ServiceError(
-        f"The training did not end within {timeout:.0f} seconds (it is {run.status} at {run.progress} %). "
-        "`manage.py services status` says whether a worker runs; asking again continues the same run.",
-        run=run.pk,
-    )
+        return run.model_version if run.status == TrainingRun.Status.DONE else None
+
+    return follow(run, name="The training", ended=ended, progress=progress, timeout=timeout)

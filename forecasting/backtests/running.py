@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from math import ceil
 from typing import Any
@@ -16,21 +16,19 @@ from django.utils import timezone
 
 from forecasting.backtests import bench
 from forecasting.backtests.base import kind
+from forecasting.following import POLL, Progress, follow
 from forecasting.models import BacktestRun
 from governance.celery import app
 from governance.domain.canonical import digest
-from governance.errors import ConflictError, DataError, InputError, ServiceError
+from governance.errors import ConflictError, DataError, InputError
 from governance.locks import exclusive
 from governance.version import code_version, lock_hash
-
-type Progress = Callable[[int, int, str], None]
 
 TASK = "forecasting.tasks.backtest"
 LIMIT = 3600  # seconds of work
 GRACE = 15  # seconds between the deadline, which the work looks at, and the end of a process that does not look
 SILENCE = timedelta(seconds=90)  # without a heartbeat, after which a run that nobody holds is lost with its messages
 PATIENCE = 5.0  # seconds for work to see that it was cancelled, before its process is ended
-POLL = 0.3  # seconds
 
 
 def ask(slug: str, options: Mapping[str, Any], *, limit: int = LIMIT, shares: int = 1) -> BacktestRun:
@@ -128,22 +126,15 @@ def wait(run: BacktestRun, *, progress: Progress, timeout: float) -> BacktestRun
     ServiceError
         When it did not end in time.
     """
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        run.refresh_from_db()
-        progress(run.progress, 100, run.message)
-        if run.status == BacktestRun.Status.DONE:
-            return run
+
+    def ended() -> BacktestRun | None:
         if run.status == BacktestRun.Status.FAILED:
             raise DataError(f"Backtest {run.pk} failed: {run.error}", run=run.pk)
         if run.status == BacktestRun.Status.CANCELLED:
             raise ConflictError(f"Backtest {run.pk} was cancelled at {run.progress} %.", run=run.pk)
-        time.sleep(POLL)
-    raise ServiceError(
-        f"Backtest {run.pk} did not end within {timeout:.0f} seconds (it is {run.status} at {run.progress} %). "
-        "`manage.py services status` says whether a worker runs; asking again continues the same run.",
-        run=run.pk,
-    )
+        return run if run.status == BacktestRun.Status.DONE else None
+
+    return follow(run, name=f"Backtest {run.pk}", ended=ended, progress=progress, timeout=timeout)
 
 
 def find(run_id: int) -> BacktestRun:
