@@ -8,10 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from governance.chain import incidents, partitions, ranges, reader, store
+from governance.chain import incidents, partitions, ranges, store
 from governance.chain.coverage import missing
 from governance.chain.fetchers import Fetchers, Work, subtract
-from governance.chain.reading import read_here
 from governance.chain.reorgs import settle
 from governance.chain.sizing import Sizing
 from governance.env import env
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from governance.chain.client import Client
+    from governance.chain.crew import Share
     from governance.chain.fetchers import Reading
     from governance.chain.ranges import Range
-    from governance.chain.reader import Read
     from governance.models import Stream
 
     Progress = Callable[[int, int, str], None]
@@ -65,9 +64,15 @@ class Tally:
 
 
 def collect_stream(
-    client: Client, stream: Stream, *, to_block: int, progress: Progress, first: int | None = None
+    client: Client,
+    stream: Stream,
+    *,
+    to_block: int,
+    progress: Progress,
+    first: int | None = None,
+    share: Share | None = None,
 ) -> Tally:
-    """Land what ``stream`` lacks up to ``to_block`` (from ``first`` on, when it is given).
+    """Land what ``stream`` lacks up to ``to_block`` (from ``first`` on, when it is given), or one ``share`` of that.
 
     Blocks that no provider gives an acceptable answer for are left out, noted as an open incident, and listed in the
     tally; later ones are landed all the same.
@@ -78,23 +83,25 @@ def collect_stream(
         When there is no use in going on; what was landed until then stays.
     """
     bounds = (stream.first_block if first is None else first, to_block)
-    return _Collector(client, stream, bounds, progress).run()
+    return _Collector(client, stream, bounds, progress, share).run()
 
 
 class _Collector:
-    def __init__(self, client: Client, stream: Stream, bounds: tuple[int, int], progress: Progress) -> None:
+    def __init__(
+        self, client: Client, stream: Stream, bounds: tuple[int, int], progress: Progress, share: Share | None
+    ) -> None:
         self._client = client
         self._stream = stream
         self._chain = stream.deployment.chain
         self._bounds = bounds
-        self._work = Work(self._missing())
-        self._total = self._work.blocks
+        self._share = share
+        self._work = Work(self._missing(), share)
+        self._total = self._work.blocks if share is None else share.total
         self._progress = progress
         self._sizing = Sizing(_known_size(self._chain.chain_id, client.host))
         self._disappointments: Counter[int] = Counter()
         self._refusals: Counter[str] = Counter()  # of single blocks, by the words
         self._tally = Tally()
-        self._reader: Read = read_here
         self._waiting: list[tuple[Reading, Range]] = []  # to be landed together
         self._waiting_since = 0.0
         self._unsummarized = 0  # logs that no block-range index knows of
@@ -105,7 +112,8 @@ class _Collector:
         """Do it all and return what was done."""
         if not self._work:
             return self._tally
-        with reader.reading(self._total) as self._reader, Fetchers(self._read, width=env().fetchers) as fetchers:
+        width = env().fetchers if self._share is None else -(-env().fetchers // 2)
+        with Fetchers(self._read, width=width) as fetchers:
             try:
                 self._collect(fetchers)
             except ChainError:
@@ -124,10 +132,13 @@ class _Collector:
                 self._land_waiting()
             if self._replan:
                 busy = [*fetchers.under_way(), *self._given_up(), *((one.first, one.last) for one, _ in self._waiting)]
-                self._work = Work(subtract(self._missing(), busy))
+                self._work = Work(subtract(self._missing(), busy), self._share)
                 self._replan = False
 
     def _missing(self) -> list[tuple[int, int]]:
+        """Return what is missing and nobody else's share."""
+        if self._share is not None:
+            return []
         low, high = self._bounds
         return [(max(first, low), last) for first, last in missing(self._stream, high) if last >= low]
 
@@ -138,7 +149,7 @@ class _Collector:
         """Read a range, in a thread of the fetchers."""
         chain_id, addresses = self._chain.chain_id, self._stream.addresses
         try:
-            found = ranges.fetch(self._client, addresses, chain_id=chain_id, first=first, last=last, read=self._reader)
+            found = ranges.fetch(self._client, addresses, chain_id=chain_id, first=first, last=last)
         except DishonestAnswer as error:
             self._client.distrust(error, first=first, last=last)
             raise
@@ -182,8 +193,10 @@ class _Collector:
         self._replan |= not landed
         if landed:
             self._landed([part for _, part in run])
-        pace = self._tally.logs / max(time.perf_counter() - self._began, 1e-9)
-        self._progress(self._tally.blocks, self._total, f"block {reading.last:,}, {pace:,.0f} logs/s")
+            blocks = sum(part.last - part.first + 1 for _, part in run)
+            done = self._tally.blocks if self._share is None else self._share.landed(blocks)
+            pace = self._tally.logs / max(time.perf_counter() - self._began, 1e-9)
+            self._progress(done, self._total, f"block {reading.last:,}, {pace:,.0f} logs/s")
 
     def _landed(self, parts: Sequence[Range]) -> None:
         for part in parts:

@@ -203,25 +203,32 @@ def log_rows(chain_id: int, found: Iterable[RawLog], headers: Sequence[RawHeader
 def _write(
     found: Iterable[RawLog], places: dict[str, _Place], owners: dict[str, str], seen: set[tuple[str, str]]
 ) -> None:
-    """Give each log's row to its place. This loop runs once for every log of the chain: every call in it counts."""
+    """Give each log's row to its place. This loop runs once for every log of the chain: every call in it counts.
+
+    What a log shares with the one before it, its place, owner and first topic, is not looked up again.
+    """
     indexes, sizes, topic = _Indexes(), _Sizes(), _TOPIC
-    last_place, last_owner = None, None
+    number = address = event = None  # as no log has them, so that all is looked up for the first one
+    place, named = _Place(0, 0, ""), ""
     for log in found:
-        place, address = places.get(log.block_number), log.address
-        owner = owners.get(address)
-        if place is None or owner is None or log.block_hash != place.hash or log.removed:
-            _refuse(log, place)
-        if owner is not last_owner or place is not last_place:
+        if log.block_number != number or log.address != address:
+            number, address, event = log.block_number, log.address, None
+            there = places.get(number)
+            if there is None or address not in owners:
+                _refuse(log, there)
+            place = there
             seen.add((place.hash, address))
-            last_place, last_owner = place, owner
+        if log.block_hash != place.hash or log.removed:
+            _refuse(log, place)
         transaction, data, topics = log.transaction_hash, log.data, log.topics
         a, b, c, d = topics.a, topics.b, topics.c, topics.d
+        if a != event:
+            event, named = a, f"{owners[address]}{topic[len(a)]}{a[2:]}"
         if len(transaction) != _HASH:
             raise ValueError("its transaction hash is too short or too long")
         place.rows.append(
-            f"{place.head}{indexes[log.log_index]}{place.middle}{transaction[2:]}{owner}"
-            f"{topic[len(a)]}{a[2:]}{topic[len(b)]}{b[2:]}{topic[len(c)]}{c[2:]}{topic[len(d)]}{d[2:]}"
-            f"{sizes[len(data)]}{data[2:]}"
+            f"{place.head}{indexes[log.log_index]}{place.middle}{transaction[2:]}{named}"
+            f"{topic[len(b)]}{b[2:]}{topic[len(c)]}{c[2:]}{topic[len(d)]}{d[2:]}{sizes[len(data)]}{data[2:]}"
         )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from concurrent.futures import Future
 
+    from governance.chain.crew import Share
     from governance.chain.ranges import Range
 
 AHEAD = 3  # ranges that wait to be landed while all threads read others
@@ -33,12 +34,23 @@ class Reading:
 
 
 class Work:
-    """Ranges of blocks that are still to be read, lowest first; they are cut as they are taken."""
+    """Ranges of blocks that are still to be read, lowest first; they are cut as they are taken.
 
-    def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
+    Parameters
+    ----------
+    ranges : iterable of (int, int)
+        First and last blocks.
+    share : Share or None
+        Where more are taken from when these are done.
+    """
+
+    def __init__(self, ranges: Iterable[tuple[int, int]], share: Share | None = None) -> None:
         self._ranges = deque(sorted(ranges))
+        self._share = share
 
     def __bool__(self) -> bool:
+        if not self._ranges and self._share is not None:
+            self._ranges.extend(self._share.take())
         return bool(self._ranges)
 
     @property

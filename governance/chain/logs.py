@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from governance.bulk import FEW, analyze
-from governance.chain import coverage, incidents, merging, partitions, providers
+from governance.chain import coverage, crew, incidents, merging, partitions, providers
 from governance.chain.collector import Tally, collect_stream
 from governance.chain.reorgs import block_hash, require_settled, settle
 from governance.chain.store import LogRow, covered_to, digest, read_logs
@@ -152,10 +152,29 @@ def _collect(client: Client, deployment: Deployment, *, to_block: int, progress:
     for _ in range(ROUNDS):
         whole.failures.clear()
         for stream in deployment.streams.select_related("deployment__chain").order_by("pk"):
-            whole.add(collect_stream(client, stream, to_block=to_block, progress=progress))
+            whole.add(_collect_stream(client, stream, to_block=to_block, progress=progress))
         if not settle(client, deployment.chain):
             break
     return whole
+
+
+def _collect_stream(client: Client, stream: Stream, *, to_block: int, progress: Progress) -> Tally:
+    """Collect a stream, together with a copy of this process while it lacks much."""
+    tally, share = Tally(), crew.share(coverage.missing(stream, to_block))
+    if share is not None:
+
+        def help_out() -> Tally:
+            with _conversation(client, stream.deployment.chain, stream.first_block, to_block):
+                found = collect_stream(client, stream, to_block=to_block, progress=quiet, share=share)
+            found.failures.clear()
+            return found
+
+        with crew.copied(help_out) as copy:
+            tally.add(collect_stream(client, stream, to_block=to_block, progress=progress, share=share))
+            tally.add(copy() or Tally())
+        tally.failures.clear()  # they are tried once more now, with all that was left
+    tally.add(collect_stream(client, stream, to_block=to_block, progress=progress))
+    return tally
 
 
 def _check_genesis(client: Client, chain: Chain) -> None:

@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from governance.chain import abi, answers, proofs, reading
-from governance.chain.reading import Content, Question, Refusal, read_here
+from governance.chain.reading import Content, Question, Refusal, read_in_turn
 from governance.chain.sampling import some
 from governance.domain import lattice
 from governance.env import env
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from governance.chain.client import Client, Request
     from governance.chain.encoding import RawHeader
     from governance.chain.proofs import Proven
-    from governance.chain.reader import Read
 
 MOST_ASKED_AGAIN = 128
 """Blocks of one range that are asked again. More are in doubt where blooms are too full to prove anything, as on busy
@@ -102,10 +101,8 @@ def joined(parts: Sequence[Range]) -> Range:
     )
 
 
-def fetch(
-    client: Client, addresses: Sequence[str], *, chain_id: int, first: int, last: int, read: Read = read_here
-) -> Range:
-    """Return the blocks from ``first`` to ``last`` with the logs of ``addresses``, as ``read`` reads them.
+def fetch(client: Client, addresses: Sequence[str], *, chain_id: int, first: int, last: int) -> Range:
+    """Return the blocks from ``first`` to ``last`` with the logs of ``addresses``.
 
     Raises
     ------
@@ -123,7 +120,7 @@ def fetch(
     found: list[Content | DishonestAnswer] = []
 
     def check(raw: bytes) -> None:
-        outcome = read(raw, question)
+        outcome = read_in_turn(raw, question)
         if isinstance(outcome, Refusal):
             raise _refused(outcome, asked)
         found[:] = [outcome]

@@ -1,6 +1,6 @@
 """A batch's answer, read: headers that follow each other, and the logs of their blocks as rows of the database.
 
-It needs no node and no database, so another process can do it (`governance.chain.reader`): it is most of the work.
+It needs no node and no database, and is most of the work.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from governance.chain.encoding import RawHeader, RawLog, log_rows
 from governance.chain.quantities import nonsense, quantity
-from governance.chain.sampling import hashed, sample, some
+from governance.chain.sampling import sample, some
 from governance.errors import DishonestAnswer
 
 if TYPE_CHECKING:
@@ -96,13 +96,13 @@ _ANSWERS = msgspec.json.Decoder(list[_Answer])
 _id = attrgetter("id")
 
 
-def read_here(raw: bytes, question: Question) -> Outcome:
-    """Read in this process, when no other thread does."""
+def read_in_turn(raw: bytes, question: Question) -> Outcome:
+    """Read when no other thread of this process does."""
     with _TURN:
         return read(raw, question)
 
 
-def read(raw: bytes | bytearray, question: Question) -> Outcome:
+def read(raw: bytes, question: Question) -> Outcome:
     """Return what the answer to a batch says: first the logs, then one header after the other.
 
     Raises
@@ -123,7 +123,7 @@ def _content(found: Sequence[object], question: Question) -> Content:
     headers, said = linked(found[1:], question.first), as_logs(found[0])
     rows = log_rows(question.chain_id, said, headers, tuple(question.masks))
     doubtful = {block: rows.counts.get(block, 0) for block in _doubtful(question.masks, headers, rows.seen)}
-    sampled = sample(headers, question.share, in_doubt=frozenset(some(list(doubtful), MOST_PROVEN)))
+    sampled, hashed = sample(headers, question.share, in_doubt=frozenset(some(list(doubtful), MOST_PROVEN)))
     numbers = {header.number for header in sampled}
     return Content(
         first_parent=headers[0].parent_hash,
@@ -134,12 +134,12 @@ def _content(found: Sequence[object], question: Question) -> Content:
         content=rows.content,
         doubtful=doubtful,
         sampled=sampled,
-        hashed=hashed(headers, sampled),
+        hashed=hashed,
         sampled_logs=[log for log in said if log.block_number in numbers] if numbers else [],
     )
 
 
-def results(raw: bytes | bytearray, count: int) -> list[Any] | Refusal:
+def results(raw: bytes, count: int) -> list[Any] | Refusal:
     """Return the ``count`` results of a batch in the order of its requests, or the first refusal among them.
 
     Raises

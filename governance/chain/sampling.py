@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from itertools import compress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,20 +22,25 @@ _SCALE = 2**32
 _SALT = secrets.token_bytes(16)
 
 
-def sample(headers: Sequence[RawHeader], share: float, *, in_doubt: frozenset[str] = frozenset()) -> list[RawHeader]:
-    """Return the headers whose hash says that their blocks are looked at; ``share`` is how many of all, 0 to 1.
+def sample(
+    headers: Sequence[RawHeader], share: float, *, in_doubt: frozenset[str] = frozenset()
+) -> tuple[list[RawHeader], list[RawHeader]]:
+    """Return the headers whose hash says that their blocks are looked at, and those that are hashed: a few others too.
 
-    Blocks ``in_doubt`` (hashes) are always looked at, unless none is: a node that hides a block's logs may do so twice.
+    Parameters
+    ----------
+    headers : sequence of RawHeader
+        Of a range.
+    share : float
+        Of all blocks that are looked at, 0 to 1.
+    in_doubt : frozenset of str
+        Hashes of blocks that are always looked at, unless none is: a node that hides a block's logs may do so twice.
     """
-    bar = round(share * _SCALE)
-    return [header for header in headers if bar and (_draw(header.hash) < bar or header.hash in in_doubt)]
-
-
-def hashed(headers: Sequence[RawHeader], sampled: Sequence[RawHeader]) -> list[RawHeader]:
-    """Return the headers that are hashed: those of the sampled blocks, and a few others."""
-    few = some([header.hash for header in headers], MOST_HASHED)
-    chosen = {*few, *(header.hash for header in sampled)}
-    return [header for header in headers if header.hash in chosen]
+    bar, draws = round(share * _SCALE), [_draw(header.hash) for header in headers]
+    few = sorted(draws)[:MOST_HASHED][-1]
+    looked = [bar > 0 and (draw < bar or header.hash in in_doubt) for draw, header in zip(draws, headers, strict=True)]
+    also = [look or draw <= few for look, draw in zip(looked, draws, strict=True)]
+    return list(compress(headers, looked)), list(compress(headers, also))
 
 
 def some(hashes: Sequence[str], most: int) -> list[str]:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from governance import deployments
-from governance.chain import collector, coverage, logs, partitions, ranges, reader, sizing, store
+from governance.chain import collector, coverage, logs, partitions, ranges, sizing, store
 from governance.chain.abi import topic
 from governance.chain.client import Client
 from governance.errors import ChainError, ChainUnavailable, DishonestAnswer, WrongChain
@@ -235,16 +235,6 @@ def test_a_node_that_refuses_long_ranges_is_asked_for_short_ones(deployment, lia
 
     assert collect(liar(refuse), deployment).last == UP_TO
     assert all(row.last - row.first < 20 for row in Coverage.objects.all())
-
-
-def test_a_long_backlog_is_read_by_another_process(chain_client, deployment, monkeypatch):
-    collect(chain_client, deployment)
-    here = rows()
-    for table in (Coverage, Log, Block):
-        table.objects.all().delete()
-    monkeypatch.setattr(reader, "MANY", 1)
-    assert collect(chain_client, deployment).last == UP_TO
-    assert rows() == here
 
 
 def test_block_range_indexes_learn_of_rows_while_a_long_backlog_lands(chain_client, deployment, monkeypatch):

@@ -128,7 +128,7 @@ def test_nobody_can_foretell_the_sample(monkeypatch):
     drawn = []
     for salt in (b"one", b"two"):
         monkeypatch.setattr(sampling, "_SALT", salt)
-        drawn.append((sampling.sample(headers, 0.1), sampling.some(hashes, 16)))
+        drawn.append((sampling.sample(headers, 0.1)[0], sampling.some(hashes, 16)))
     assert drawn[0][0] != drawn[1][0]
     assert drawn[0][1] != drawn[1][1]
     assert len(set(drawn[0][1]) & set(hashes)) == 16
@@ -137,12 +137,14 @@ def test_nobody_can_foretell_the_sample(monkeypatch):
 
 def test_the_sample_is_the_same_in_one_process_whatever_the_order():
     headers = FakeChain([0] * 400).headers
-    chosen = sampling.sample(headers, 0.1)
+    chosen, also = sampling.sample(headers, 0.1)
     assert 10 < len(chosen) < 90
-    assert [header.hash for header in sampling.sample(headers[::-1], 0.1)] == [header.hash for header in chosen[::-1]]
-    assert set(map(id, chosen)) <= set(map(id, sampling.sample(headers, 0.2)))
-    assert sampling.sample(headers, 0) == []
-    assert sampling.sample(headers, 1) == headers
+    assert sampling.sample(headers[::-1], 0.1)[0] == chosen[::-1]
+    assert set(map(id, chosen)) <= set(map(id, sampling.sample(headers, 0.2)[0]))
+    assert set(map(id, chosen)) <= set(map(id, also))
+    none, few = sampling.sample(headers, 0)
+    assert (none, len(few)) == ([], sampling.MOST_HASHED)
+    assert sampling.sample(headers, 1) == (headers, headers)
 
 
 def test_the_root_of_nothing_is_the_known_one():

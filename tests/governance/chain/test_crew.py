@@ -1,0 +1,170 @@
+"""A long backlog shared by two processes: the same rows as by one, whatever becomes of the second."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+from django.db import connection
+
+from governance.chain import crew, logs
+from governance.env import env
+from governance.errors import ChainUnavailable
+from governance.models import Block, Coverage, Log
+from tests.market import watch
+
+UP_TO = 120
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """Let a few blocks be a long backlog, on any number of processors."""
+    monkeypatch.setattr(crew, "MANY", 1)
+    monkeypatch.setattr(crew, "STRIDE", 10)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+@pytest.fixture
+def deployment(transactional_db, world, chain_client):
+    return watch(world, chain_client)
+
+
+def rows() -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    return (
+        [tuple(map(str, row)) for row in Log.objects.order_by("block_number", "log_index").values_list()],
+        [tuple(map(str, row)) for row in Block.objects.order_by("number").values_list()],
+    )
+
+
+def undisturbed(client, deployment) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Collect alone, and return the rows; nothing is held afterwards."""
+    logs.collect(client, deployment, to_block=UP_TO)
+    found = rows()
+    for table in (Coverage, Log, Block):
+        table.objects.all().delete()
+    return found
+
+
+def backends() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
+def test_two_processes_land_what_one_does(chain_client, deployment, many, monkeypatch):
+    with monkeypatch.context() as alone:
+        alone.setattr(crew, "MANY", 10**9)
+        before = undisturbed(chain_client, deployment)
+    told = []
+    report = logs.collect(chain_client, deployment, to_block=UP_TO, progress=lambda *said: told.append(said[:2]))
+    assert rows() == before
+    assert (report.last, report.gaps) == (UP_TO, 0)
+    assert (report.blocks, report.logs) == (len(before[1]), len(before[0]))
+    assert max(done for done, _ in told) <= {total for _, total in told}.pop() == report.blocks
+    assert multiprocessing.active_children() == []
+    assert backends() == 1  # the other one's connection was its own, and ours still works
+
+
+def test_both_have_their_share(chain_client, deployment, many, monkeypatch):
+    landed, land = [], logs.collect_stream
+
+    def noted(*args, **options):
+        landed.append(land(*args, **options))
+        return landed[-1]
+
+    monkeypatch.setattr(crew.Share, "take", _slowly(crew.Share.take))
+    monkeypatch.setattr(logs, "collect_stream", noted)
+    report = logs.collect(chain_client, deployment, to_block=UP_TO)
+    mine, left = (tally.blocks for tally in landed)
+    assert 0 < mine < report.blocks
+    assert left == 0
+
+
+def _slowly(take):
+    """Take so slowly that nobody is done before the other one has begun."""
+
+    def taking(self):
+        multiprocessing.Event().wait(0.05)
+        return take(self)
+
+    return taking
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_what_a_killed_one_leaves_is_collected(chain_client, deployment, many, monkeypatch, number):
+    with monkeypatch.context() as alone:
+        alone.setattr(crew, "MANY", 10**9)
+        before = undisturbed(chain_client, deployment)
+    original = os.getpid()
+
+    def take(self):
+        if os.getpid() != original:
+            found = share_take(self)
+            os.kill(os.getpid(), number)  # it has blocks then that nobody else will take
+            return found
+        multiprocessing.Event().wait(0.05)
+        return share_take(self)
+
+    share_take = crew.Share.take
+    monkeypatch.setattr(crew.Share, "take", take)
+    report = logs.collect(chain_client, deployment, to_block=UP_TO)
+    assert rows() == before
+    assert (report.last, report.gaps) == (UP_TO, 0)
+
+
+def test_it_ends_when_the_first_one_cannot_go_on(chain_client, deployment, many, monkeypatch):
+    original, land = os.getpid(), logs.collect_stream
+
+    def fail(*args, **options):
+        if os.getpid() == original:
+            raise ChainUnavailable("gone", host="node")
+        multiprocessing.Event().wait(60)
+        return land(*args, **options)
+
+    monkeypatch.setattr(logs, "collect_stream", fail)
+    with pytest.raises(ChainUnavailable, match="gone"):
+        logs.collect(chain_client, deployment, to_block=UP_TO)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_copy_whose_original_is_gone_takes_nothing():
+    share = crew.Share([(0, 5_000)])
+    assert share.take() == [(0, crew.STRIDE - 1)]
+    share._owner = 1 if os.getppid() != 1 else 2
+    assert share.take() == []
+
+
+def test_pieces_cover_what_is_missing_once():
+    share = crew.Share([(5, 5), (10, 10 + 2 * crew.STRIDE)])
+    taken = [share.take() for _ in range(6)]
+    assert taken == [
+        [(5, 5)],
+        [(10, 9 + crew.STRIDE)],
+        [(10 + crew.STRIDE, 9 + 2 * crew.STRIDE)],
+        [(10 + 2 * crew.STRIDE, 10 + 2 * crew.STRIDE)],
+        [],
+        [],
+    ]
+    assert share.total == 2 + 2 * crew.STRIDE
+    assert (share.landed(3), share.landed(4)) == (3, 7)
+
+
+@pytest.mark.django_db
+def test_one_process_is_enough_within_a_transaction(many):
+    assert connection.in_atomic_block
+    assert crew.share([(0, 10**6)]) is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("FETCHERS", "1"), ("PROVIDER_RPS", "5"), ("FETCHERS", "2")])
+def test_two_processes_need_two_fetchers_and_no_limit(transactional_db, many, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    env.cache_clear()
+    try:
+        found = crew.share([(0, 10**6)])
+    finally:
+        monkeypatch.undo()
+        env.cache_clear()
+    assert (found is not None) == (value == "2")
+    assert crew.share([]) is None
