@@ -1,4 +1,4 @@
-"""The smallest parts of what nodes answer. Nothing large is imported here, so that a reading process starts at once."""
+"""The smallest parts of what nodes answer."""
 
 from __future__ import annotations
 
