@@ -1,13 +1,16 @@
 """Which version of a line is in use, and who may take its place.
 
-A line begins with the baseline. A challenger is promoted when every rule of `forecasting.core.admission` lets it pass
-on days that neither had seen and, where the policy asks for it, a steward signs. A champion that breaks its promises is
-demoted at once, without anybody's word; to come back it needs a steward whatever the policy says.
+A line begins with the baseline. A challenger is promoted when every rule of `forecasting.core.admission` (of warnings:
+`forecasting.core.warning.admission`) lets it pass on days that neither had seen and, where the policy asks for it, a
+steward signs. A champion that breaks its promises is demoted at once, without anybody's word; to come back it needs a
+steward whatever the policy says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +21,9 @@ from django.utils.module_loading import import_string
 from forecasting import judging
 from forecasting.competing import BASELINE, CONTENDER
 from forecasting.core.admission import Finding
-from forecasting.models import Decision, Forecast, ModelVersion, Score
+from forecasting.core.warning import competitors
+from forecasting.models import Decision, Forecast, ModelVersion, Score, WarningScore
+from forecasting.warners import judging as judging_warnings
 from governance import audit
 from governance.errors import ConflictError, InputError
 from governance.locks import hold
@@ -26,6 +31,37 @@ from governance.locks import hold
 GATE = "gate"
 ON_TRUST = "the operator's word: no key signed it"  # what an address that promotes a model rests on
 Kind = Decision.Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """By what versions of one kind are judged.
+
+    Attributes
+    ----------
+    baseline, contender : str
+        With which a line begins, and which is put to the gate unasked.
+    judging : module
+        With ``compare`` and ``got_worse``.
+    """
+
+    baseline: str
+    contender: str
+    judging: ModuleType
+
+
+LEAGUE = Rules(baseline=BASELINE, contender=CONTENDER, judging=judging)
+RULES: Mapping[str, Rules] = {
+    ModelVersion.Kind.WARNING: Rules(
+        baseline=competitors.BASELINE, contender=competitors.CONTENDER, judging=judging_warnings
+    ),
+}
+"""By kind; `LEAGUE` for all others."""
+
+
+def rules_of(version: ModelVersion) -> Rules:
+    """Return by what a version is judged."""
+    return RULES.get(version.kind, LEAGUE)
 
 
 def in_use(line: str, *, until: int | None = None) -> ModelVersion | None:
@@ -51,21 +87,21 @@ def newest(line: str) -> dict[str, ModelVersion]:
 @transaction.atomic
 def settle(versions: Sequence[ModelVersion]) -> list[Decision]:
     """Decide about versions of one line that were registered together; asked again, it decides nothing anew."""
-    line = versions[0].line
+    line, rules = versions[0].line, rules_of(versions[0])
     hold(f"gate-{line}")
     by_name = {version.name: version for version in versions}
     if Decision.objects.filter(version__in=versions).exists():
         return []
     made = []
     used = in_use(line)
-    if used is None and BASELINE in by_name:
-        reason = f"The line begins with {BASELINE}, which cannot fail to fit."
-        made.append(_decide(by_name[BASELINE], Kind.FIRST, reason=reason, actor=GATE))
+    if used is None and rules.baseline in by_name:
+        reason = f"The line begins with {rules.baseline}, which cannot fail to fit."
+        made.append(_decide(by_name[rules.baseline], Kind.FIRST, reason=reason, actor=GATE))
     elif used is not None and used.name in by_name:
         made.append(_refresh(by_name[used.name], used=used))
     used = in_use(line)
-    contender = by_name.get(CONTENDER)
-    if contender is not None and used is not None and used.name != CONTENDER:
+    contender = by_name.get(rules.contender)
+    if contender is not None and used is not None and used.name != rules.contender:
         made.append(consider(contender))
     return made
 
@@ -96,7 +132,7 @@ def consider(version: ModelVersion, *, steward: str = "") -> Decision:
         raise InputError(message, field="version", value=version.pk)
     if used == version:
         raise ConflictError(f"Model version {version.pk} ({version}) is in use already.", version=version.pk)
-    findings = judging.compare(version, used)
+    findings = rules_of(version).judging.compare(version, used)
     facts: dict[str, Any] = {"against": used.pk, "rules": [_plain(finding) for finding in findings]}
     facts |= {"signed_by": steward, "signature": ON_TRUST} if steward else {}
     failed = [finding.sentence for finding in findings if not finding.passed]
@@ -121,8 +157,9 @@ def demote(version: ModelVersion, *, reason: str, facts: dict[str, Any], actor: 
     actor : str
     """
     hold(f"gate-{version.line}")
-    baseline = newest(version.line).get(BASELINE)
-    if in_use(version.line) != version or baseline is None or version.name == BASELINE:
+    name = rules_of(version).baseline
+    baseline = newest(version.line).get(name)
+    if in_use(version.line) != version or baseline is None or version.name == name:
         return None
     return _decide(baseline, Kind.DEMOTED, reason=reason, actor=actor, facts={"instead_of": version.pk, **facts})
 
@@ -154,13 +191,14 @@ def known_until(line: str) -> int:
         (ModelVersion.objects.filter(line=line), "created_timestamp"),
         (Forecast.objects.filter(model_version__line=line), "made_at"),
         (Score.objects.filter(forecast__model_version__line=line), "known_at"),
+        (WarningScore.objects.filter(forecast__model_version__line=line), "known_at"),
     )
     return max(rows.aggregate(at=Max(column))["at"] or 0 for rows, column in newest_of)
 
 
 def _refresh(version: ModelVersion, *, used: ModelVersion) -> Decision:
     """Let the same model, fitted to newer data, take over, unless it forecasts worse on the days that both have."""
-    days = judging.got_worse(version, used=used)
+    days = rules_of(version).judging.got_worse(version, used=used)
     if days:
         reason = f"Fitted anew it forecasts worse than version {used.pk} on {days} days that both have."
         return _decide(version, Kind.REFUSED, reason=reason, actor=GATE, facts={"against": used.pk})

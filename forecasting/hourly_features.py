@@ -11,11 +11,14 @@ import numpy as np
 from django.db import connection
 from django.db.models import Max, Min
 
+from forecasting import bookside
+from forecasting import funding as extras
 from forecasting.core.bars import Bars, lay
 from forecasting.core.book import Floats
 from forecasting.core.quality import examine, refuse
 from forecasting.core.realised import HOUR, Stamps
 from forecasting.core.singles import observed
+from forecasting.core.warning.events import Target
 from forecasting.core.warning.features import Hours
 from forecasting.imports import history
 from forecasting.imports.catalogue import find, newest
@@ -23,10 +26,13 @@ from forecasting.imports.prices import USD_LIKE
 from forecasting.imports.times import MICRO
 from forecasting.models import Dataset, ImportedDataset, ImportedLiquidation, ImportedPrice
 from governance.domain.canonical import canonical
-from governance.errors import GapInData, InputError
+from governance.errors import GapInData, InputError, StaleData
 
 KIND = "cascade-hours"
+KEYS = ("prices", "liquidations", "assets", "funding", "books", "foreseen")
 ASSETS = ("ETH", "BTC", "LINK", "AAVE")  # what has been liquidated most, where the source has it
+QUIET = (6, 7 * 24)  # hours without a liquidation after which a source counts as ended: at least, and at most
+LATELY = 90 * 24  # hours, of whose longest pause that is made
 WARM = 30 * 24 * HOUR  # seconds of prices before the first liquidation that are read as well
 
 _HOURLY = """
@@ -54,7 +60,15 @@ class Prepared:
     sources: Mapping[str, Any]
 
 
-def choose(*, prices: str, liquidations: Sequence[str], assets: Sequence[str]) -> dict[str, Any]:
+def choose(
+    *,
+    prices: str,
+    liquidations: Sequence[str],
+    assets: Sequence[str],
+    funding: Sequence[str] = (),
+    books: Sequence[str] = (),
+    foreseen: Sequence[Target] = (),
+) -> dict[str, Any]:
     """Return which versions of which datasets are read, as JSON-ready data.
 
     Parameters
@@ -65,6 +79,12 @@ def choose(*, prices: str, liquidations: Sequence[str], assets: Sequence[str]) -
         Sources; empty takes all that name accounts (venues that only say what they liquidated do not).
     assets : sequence of str
         Symbols, the first of which counts most; empty takes those of `ASSETS` that the source has.
+    funding : sequence of str
+        Sources of funding and open interest; empty takes all, ``none`` none.
+    books : sequence of str
+        Sources of positions, quotes and markets; empty takes all that is imported, ``none`` none.
+    foreseen : sequence of Target
+        Of which a market's simulator tells the probability, where a market is among the books.
 
     Raises
     ------
@@ -78,11 +98,16 @@ def choose(*, prices: str, liquidations: Sequence[str], assets: Sequence[str]) -
         raise InputError(
             f"{priced.name} has prices of none of {', '.join(ASSETS)}; name others with --assets.", field="assets"
         )
+    beside = bookside.chosen(books)
+    simulated = foreseen if any(str(name).startswith(f"{bookside.MARKET}/") for name, _ in beside) else ()
     named = [find(name, kind="liquidations") for name in liquidations] or _accounts()
     return {
         "prices": [priced.name, newest(priced).version],
         "liquidations": [[dataset.name, newest(dataset).version] for dataset in named],
         "assets": wanted,
+        "funding": [[dataset.name, newest(dataset).version] for dataset in extras.chosen(funding)],
+        "books": beside,
+        "foreseen": [[target.hours, target.usd] for target in simulated],
     }
 
 
@@ -94,7 +119,8 @@ def read(chosen: Mapping[str, Any], *, until: int | None = None) -> Prepared:
     chosen : mapping
         What `choose` returned; what else is in it does not matter.
     until : int or None
-        Unix seconds; later rows are left out.
+        Unix seconds; later rows are left out. Hours after the last liquidation count as quiet up to then, for as long
+        as the source has been quiet before (`QUIET`). None: up to the last liquidation.
 
     Raises
     ------
@@ -103,11 +129,12 @@ def read(chosen: Mapping[str, Any], *, until: int | None = None) -> Prepared:
     ImplausibleData
         When prices must not be computed on.
     """
-    chosen = {name: chosen[name] for name in ("prices", "liquidations", "assets")}
+    chosen = {"funding": [], "books": [], "foreseen": []} | {name: chosen[name] for name in KEYS if name in chosen}
     amounts = [_amounts(name, version) for name, version in chosen["liquidations"]]
     first = min(int(found[0][0]) for found in amounts) * HOUR
     last = max(int(found[0][-1]) for found in amounts) * HOUR
-    last = last if until is None else min(last, until // HOUR * HOUR)
+    if until is not None:
+        last = min(last + quiet([stamps for stamps, _, _ in amounts], before=last // HOUR) * HOUR, until // HOUR * HOUR)
     grid = _prices(chosen, since=first - WARM, until=last)
     liquidated = np.where((grid.ends >= first) & (grid.ends <= last), 0.0, np.nan)
     if not np.isfinite(liquidated).any():
@@ -123,11 +150,55 @@ def read(chosen: Mapping[str, Any], *, until: int | None = None) -> Prepared:
         low=grid.low,
         high=grid.high,
         liquidated=liquidated,
+        extras=extras.read(chosen["funding"], assets=grid.assets, ends=grid.ends) | _books(chosen, grid),
     )
     unstated = {name: count for (name, _), (_, _, count) in zip(chosen["liquidations"], amounts, strict=True)}
     return Prepared(
         dataset=_register(chosen, hours, last=last), hours=hours, sources={**chosen, "rows_without_usd": unstated}
     )
+
+
+def _books(chosen: Mapping[str, Any], grid: _Grid) -> dict[str, Floats]:
+    """Return what books say of each hour."""
+    return bookside.read(
+        chosen["books"],
+        assets=grid.assets,
+        ends=grid.ends,
+        close=grid.close[:, 0],
+        targets=[Target(hours=hours, usd=usd) for hours, usd in chosen["foreseen"]],
+    )
+
+
+def load(dataset: Dataset) -> Prepared:
+    """Return the hours of a registered dataset, read again.
+
+    Raises
+    ------
+    StaleData
+        When its rows are not what they were.
+    """
+    found = read(dataset.facts, until=dataset.facts["last"])
+    if found.dataset != dataset:
+        raise StaleData(
+            f"The hours of dataset {dataset.hash[:12]} are no longer there as they were.", dataset=dataset.pk
+        )
+    return found
+
+
+def quiet(stamps: Sequence[Stamps], *, before: int) -> int:
+    """Return how many hours without a liquidation are nothing unusual: the longest pause lately, within `QUIET`.
+
+    Parameters
+    ----------
+    stamps : sequence of int64 arrays
+        Hours since 1970 that had a liquidation, by source.
+    before : int
+        The last hour that counts.
+    """
+    struck = np.unique(np.concatenate(stamps))
+    struck = struck[(struck <= before) & (struck > before - LATELY)]
+    pause = int(np.diff(struck).max()) if struck.size > 1 else 0
+    return int(np.clip(pause, *QUIET))
 
 
 def _richest(asset: str) -> ImportedDataset:
@@ -223,7 +294,7 @@ def _register(chosen: Mapping[str, Any], hours: Hours, *, last: int) -> Dataset:
     facts = {**chosen, "last": last}
     digest = hashlib.sha256(canonical({"kind": KIND, **facts}))
     digest.update(hours.ends.astype("<i8").tobytes())
-    for values in (hours.close, hours.low, hours.high, hours.liquidated):
+    for values in (hours.close, hours.low, hours.high, hours.liquidated, *hours.extras.values()):
         digest.update(np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes())
     dataset, _ = Dataset.objects.get_or_create(
         hash=f"0x{digest.hexdigest()}",

@@ -14,6 +14,7 @@ from forecasting.competing import CONTENDER, Entry, Progress
 from forecasting.core.config import TrainingConfig
 from forecasting.fields import Field, Settings
 from forecasting.models import ModelVersion, Snapshot
+from forecasting.warners import training as training_warnings
 from governance.errors import StaleData
 from governance.version import code_version, lock_hash
 
@@ -56,6 +57,8 @@ def refit(version: ModelVersion, *, threads: int = 1) -> str:
     """
     if version.kind == ModelVersion.Kind.VARIANCE:
         return _refit_entry(version, threads=threads)
+    if version.kind == ModelVersion.Kind.WARNING:
+        return training_warnings.refit(version)
     dataset, deployment = version.dataset, version.deployment
     snapshot = Snapshot.objects.filter(
         deployment=deployment, block_number=dataset.block_number, timestamp=version.created_timestamp

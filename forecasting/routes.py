@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from forecasting import views
+from forecasting import views, views_lab
 
 urlpatterns = [
     path("reserves/", views.market_list, name="market-list"),
@@ -16,6 +16,9 @@ urlpatterns = [
     path("models/<int:number>/", views.model, name="model"),
     path("league/", views.league, name="league"),
     path("tails/", views.tails, name="tails"),
+    path("lab/", views_lab.lab, name="lab"),
+    path("lab/<int:number>/", views_lab.simulation, name="simulation"),
+    path("warning/", views_lab.warning, name="warning"),
     path("datasets/", views.datasets, name="datasets"),
     path("datasets/<str:kind>/<str:source>/", views.dataset, name="dataset"),
 ]

@@ -40,6 +40,7 @@ HOUR = 3600
 DAY = 24 * HOUR
 MICROS = 10**6
 DIGITS = 10  # of a row's number, at most
+SIMULATION = "simulation"  # the kind of run that is no backtest
 
 HEALTH_EDGES = (WAD, WAD * 105 // 100, WAD * 110 // 100, WAD * 125 // 100, WAD * 150 // 100, 2 * WAD)
 """Upper edges of the health-factor bands (wad); the last band is open."""
@@ -332,7 +333,14 @@ def training_runs() -> QuerySet[TrainingRun]:
 
 def backtests() -> QuerySet[BacktestRun]:
     """Return every backtest without its result, the newest first."""
-    return BacktestRun.objects.select_related("dataset").defer("result").order_by("-pk")
+    rows = BacktestRun.objects.exclude(kind=SIMULATION)
+    return rows.select_related("dataset").defer("result").order_by("-pk")
+
+
+def simulations() -> QuerySet[BacktestRun]:
+    """Return every simulation without its result, the newest first."""
+    rows = BacktestRun.objects.filter(kind=SIMULATION)
+    return rows.select_related("dataset").defer("result").order_by("-pk")
 
 
 def backtest(*, kind: str, number: str = "") -> BacktestRun | None:

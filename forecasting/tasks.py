@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError
 from forecasting import patrol, pruning, rounds, runs, training
 from forecasting.backtests import sharing
 from forecasting.selectors import final_snapshot
+from forecasting.warners import watching
 from governance import deployments
 from governance.chain.client import default_client
 from governance.errors import ChainUnavailable, ConflictError, DataError
@@ -64,6 +65,16 @@ def monitor() -> None:
     with suppress(ConflictError), exclusive("monitor on schedule"):
         for done in patrol.run():
             log.info("%s: %d forecasts stand, %d were scored.", done.line, done.forecasts, done.scores)
+        for looked in watching.run():
+            log.info("%s: %d warnings stand, %d were scored.", looked.line, looked.forecasts, looked.scores)
+
+
+@shared_task
+def warn() -> None:
+    """Say what every model of warnings says of the hours to come; where data is stale an alarm says so instead."""
+    with suppress(ConflictError), exclusive("warn on schedule"):
+        for said in watching.say():
+            log.info("%s: %s", said.line, said.problem or f"{said.forecasts} warnings stand.")
 
 
 @shared_task

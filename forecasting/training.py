@@ -22,6 +22,8 @@ from forecasting.following import Progress, follow
 from forecasting.imports import catalogue
 from forecasting.models import ModelVersion, Snapshot, TrainingRun
 from forecasting.runs import TASK, NotWanted, TooLate
+from forecasting.warners import training as training_warnings
+from forecasting.warners.plans import Plan
 from governance.celery import app
 from governance.domain.canonical import digest
 from governance.errors import BreakwaterError, DataError, InputError
@@ -119,6 +121,21 @@ def request_source(
     return _ask(key, kind=ModelVersion.Kind.VARIANCE, wanted=wanted)
 
 
+def request_warnings(plan: Plan, *, seed: int = SEED) -> TrainingRun:
+    """Ask for the models of a line of warnings; the same request of the same data again is the same run.
+
+    Raises
+    ------
+    InputError
+        When there is no such dataset.
+    DataError
+        When the data must not be computed on, or is too little to learn from.
+    """
+    wanted = training_warnings.wanted(plan, seed=seed)
+    key = digest({**wanted, "code": code_version(), "lock": lock_hash()})
+    return _ask(key, kind=ModelVersion.Kind.WARNING, wanted=wanted)
+
+
 def _ask(key: str, *, kind: ModelVersion.Kind, wanted: Mapping[str, object]) -> TrainingRun:
     with transaction.atomic():
         run, created = TrainingRun.objects.get_or_create(key=key, defaults={"kind": kind, "request": wanted})
@@ -155,6 +172,8 @@ def carry_out(run_id: int) -> None:
         try:
             if run.kind == ModelVersion.Kind.VARIANCE:
                 train_source(run)
+            elif run.kind == ModelVersion.Kind.WARNING:
+                training_warnings.train(run)
             else:
                 wanted = run.request
                 train(wanted["deployment"], wanted["snapshot"], seed=wanted["seed"], config=wanted["config"], run=run)

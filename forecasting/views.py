@@ -213,8 +213,8 @@ def _model(row: ModelVersion) -> str:
 
 
 def _backtest(row: BacktestRun) -> str:
-    done = row.kind == VOLATILITY and row.status == BacktestRun.Status.DONE
-    return f"{reverse('league')}?run={row.pk}" if done else ""
+    shown = {VOLATILITY: "league", "cascade": "warning"}.get(row.kind)
+    return f"{reverse(shown)}?run={row.pk}" if shown and row.status == BacktestRun.Status.DONE else ""
 
 
 def _dataset(row: ImportedFile) -> str:

@@ -1,4 +1,8 @@
-"""The verb: what is the chance now that much is liquidated soon, and why."""
+"""The verb: what is the chance now that much is liquidated soon, why, and which model says so.
+
+The model is the one that was in use at the time, from the registry. Where none was, one is fitted to what was known
+then, for this answer alone: nothing is stored by `warn`; see `forecasting.warners.publishing` for what is.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from forecasting import hourly_features
+from forecasting import artifacts, gate, hourly_features
 from forecasting.core.realised import HOUR
-from forecasting.core.warning import champion
-from forecasting.core.warning.events import MAIN, Target, outcomes
-from forecasting.core.warning.features import COLUMNS, PATIENCE, Hours, tables
-from forecasting.core.warning.logistic import Calibration
-from forecasting.core.warning.walkforward import enough, rows
-from forecasting.hourly_features import Prepared
+from forecasting.core.warning import competitors
+from forecasting.core.warning.competitors import CONTENDER, Fitted
+from forecasting.core.warning.events import Target
+from forecasting.core.warning.features import PATIENCE, Features, Hours, tables
+from forecasting.core.warning.walkforward import Forecasts, Protocol
+from forecasting.hourly_features import QUIET, Prepared
+from forecasting.models import ModelVersion
+from forecasting.warners.plans import line_of
 from governance.env import env
-from governance.errors import GapInData, StaleData
-
-QUIET = 7 * 24  # hours without a liquidation after which the source may have ended
+from governance.errors import StaleData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +40,40 @@ class Warned:
     base : float
         Share of the hours learnt from after which it did.
     reasons : tuple of (str, float)
-        Features and what each adds to the log odds compared with a usual hour, the strongest first.
+        Features and what each adds to the log odds compared with a usual hour, the strongest first; empty where the
+        model cannot tell.
+    line : str
+        Of models of this target on these sources.
+    version : ModelVersion or None
+        Which one said so; None: none was registered then, and one was fitted for this answer.
     """
 
     target: Target
     chance: float
     base: float
     reasons: tuple[tuple[str, float], ...]
+    line: str
+    version: ModelVersion | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is known at the end of an hour.
+
+    Attributes
+    ----------
+    at : int
+        Unix seconds.
+    prepared : Prepared
+    """
+
+    at: int
+    prepared: Prepared
+
+    @property
+    def hours(self) -> Hours:
+        """The hours."""
+        return self.prepared.hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,36 +111,72 @@ def warn(chosen: Mapping[str, Any], *, targets: Sequence[Target], at: int | None
     GapInData
         When there is too little to learn from.
     """
-    prepared = hourly_features.read(chosen, until=at)
-    hours = prepared.hours
-    moment = int(hours.ends[-1]) if at is None else at // HOUR * HOUR
-    _fresh(hours, moment)
+    found = look(chosen, at=at)
+    features = tables(found.hours, horizons=tuple(sorted({target.hours for target in targets})))
+    said = tuple(_one(chosen, features[target.hours], found, target) for target in targets)
+    return Report(at=found.at, prepared=found.prepared, warnings=said)
+
+
+def look(chosen: Mapping[str, Any], *, at: int | None = None) -> Reading:
+    """Return what was known at a time, or (None) is known now.
+
+    Raises
+    ------
+    StaleData
+        When prices or liquidations end too long before.
+    GapInData, ImplausibleData
+        When they must not be computed on.
+    """
+    prepared = hourly_features.read(chosen, until=int(time.time()) if at is None else at)
+    moment = int(prepared.hours.ends[-1]) if at is None else at // HOUR * HOUR
+    _fresh(prepared.hours, moment)
     if at is None:
         _current(moment)
-    features = tables(hours, horizons=tuple(sorted({target.hours for target in targets})))
-    found = tuple(_one(features[target.hours].columns(*COLUMNS), hours, target) for target in targets)
-    return Report(at=moment, prepared=prepared, warnings=found)
+    return Reading(at=moment, prepared=prepared)
 
 
-def _one(values: np.ndarray[Any, np.dtype[np.float64]], hours: Hours, target: Target) -> Warned:
-    came = outcomes(hours.liquidated, target)
-    learnt = rows(values, came[:, MAIN], first=hours.first, until=hours.last + 1 - target.hours)
-    happened = came[learnt, MAIN]
-    if not learnt.size or not enough(happened, hours=target.hours):
-        raise GapInData(f"There is too little to learn {target.name} from; import more, or ask for a smaller amount.")
-    model = champion.fit(values[learnt], came[learnt], hours=target.hours)
-    now = values[[hours.last]]
-    if not np.isfinite(now).all():
+def say(
+    fitted: Fitted, features: Features, found: Reading, target: Target
+) -> tuple[float, tuple[tuple[str, float], ...]]:
+    """Return what a model says of the hours to come, and why.
+
+    Raises
+    ------
+    StaleData
+        When something that it reads is not known.
+    """
+    at = found.hours.last
+    chance = fitted.chance(features, target=target, at=at)
+    if not np.isfinite(chance):
         raise StaleData("The last hour is not fully known: prices are missing, or liquidations are too few days old.")
-    chance = Calibration().probabilities(model.logits(now))[0]
-    parts = model.parts(now)[0]
-    order = np.argsort(-np.abs(parts), kind="stable")
-    return Warned(
-        target=target,
-        chance=float(chance),
-        base=float(happened.mean()),
-        reasons=tuple((COLUMNS[index], float(parts[index])) for index in order),
-    )
+    return chance, fitted.reasons(features, target=target, at=at)
+
+
+def restored(version: ModelVersion) -> Fitted:
+    """Return the model of a registered version.
+
+    Raises
+    ------
+    ImplausibleData
+        When it was altered after registration.
+    """
+    return competitors.restore(version.name, artifacts.load(version)["parameters"])
+
+
+def _one(chosen: Mapping[str, Any], features: Features, found: Reading, target: Target) -> Warned:
+    line = line_of(chosen, target)
+    version = gate.in_use(line, until=found.at)
+    fitted = _fitted_now(features, found.hours, target) if version is None else restored(version)
+    chance, reasons = say(fitted, features, found, target)
+    return Warned(target=target, chance=chance, base=fitted.base, reasons=reasons, line=line, version=version)
+
+
+def _fitted_now(features: Features, hours: Hours, target: Target) -> Fitted:
+    """Return the contender fitted to what is known, without the forecasts of the past that would calibrate it."""
+    nothing = np.full(hours.ends.size, np.nan)
+    protocol = Protocol(target=target, first=hours.first, test=(hours.last + 1, hours.last + 1))
+    past = Forecasts(chance=nothing, raw=nothing, odds=nothing)
+    return competitors.fit(CONTENDER, features, protocol, hours=hours, past=past, seed=0)
 
 
 def _current(moment: int) -> None:
@@ -133,10 +200,10 @@ def _fresh(hours: Hours, moment: int) -> None:
             age_hours=age,
         )
     struck = np.flatnonzero(np.nan_to_num(hours.liquidated) > 0)
-    quiet = (moment - int(hours.ends[struck[-1]])) // HOUR if struck.size else None
-    if quiet is None or quiet > QUIET:
+    pause = (moment - int(hours.ends[struck[-1]])) // HOUR if struck.size else None
+    if pause is None or pause > QUIET[1]:
         raise StaleData(
-            f"The newest liquidation is {'missing' if quiet is None else f'{quiet} hours old'}; after {QUIET} the"
+            f"The newest liquidation is {'missing' if pause is None else f'{pause} hours old'}; after {QUIET[1]} the"
             " source counts as ended. Import newer ones, or ask for an earlier time with --at.",
-            age_hours=quiet,
+            age_hours=pause,
         )

@@ -41,6 +41,7 @@ app.conf.update(
         "collect": {"task": "forecasting.tasks.collect", "schedule": 60.0, "options": {"expires": 55}},
         "spread": {"task": "governance.tasks.spread", "schedule": 60.0, "options": {"expires": 55}},
         "watch": {"task": "forecasting.tasks.watch", "schedule": 3600.0, "options": {"expires": 3500}},
+        "warn": {"task": "forecasting.tasks.warn", "schedule": 3600.0, "options": {"expires": 3500}},
         "monitor": {"task": "forecasting.tasks.monitor", "schedule": 24 * 3600.0},
         "retrain": {"task": "forecasting.tasks.retrain", "schedule": 24 * 3600.0},
     },

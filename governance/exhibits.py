@@ -167,12 +167,12 @@ class Series:
     """One set of marks in a chart.
 
     ``data`` holds ``[x, y]``; ``[x, low, high]`` for a band; ``[low, middle, high, name]`` for an interval, which lies
-    along the x axis beside its name on the y axis.
+    along the x axis beside its name on the y axis. A base is what stacked bars stand on, and is not drawn.
     """
 
     name: str
     data: Sequence[Sequence[object]]
-    mark: Literal["line", "area", "bar", "points", "dots", "band", "interval"] = "line"
+    mark: Literal["line", "area", "bar", "points", "dots", "band", "interval", "base"] = "line"
     tone: Ink = "accent"
     dashed: bool = False
 

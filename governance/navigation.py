@@ -25,6 +25,8 @@ GROUPS: tuple[tuple[str, Entries], ...] = (
             ("Models", "models", frozenset({"models", "model"})),
             ("League", "league", frozenset({"league"})),
             ("Tail risk", "tails", frozenset({"tails"})),
+            ("Cascade lab", "lab", frozenset({"lab", "simulation"})),
+            ("Early warning", "warning", frozenset({"warning"})),
             ("Recommendations", "recommendation-list", frozenset({"recommendation-list", "recommendation"})),
         ),
     ),

@@ -10,11 +10,12 @@ import pkgutil
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from functools import cache
+from types import ModuleType
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from forecasting import backtests
+from forecasting import backtests, simulations
 from forecasting.models import Dataset
 from governance.errors import InputError
 
@@ -116,20 +117,31 @@ class Kind[I: Inputs](Protocol):
 @cache
 def kinds() -> dict[str, Kind[Any]]:
     """Return every kind of backtest by slug: the modules of this package that name a ``KIND``."""
-    names = sorted(info.name for info in pkgutil.iter_modules(backtests.__path__))
-    modules = (importlib.import_module(f"{backtests.__name__}.{name}") for name in names)
-    return {module.KIND.slug: module.KIND for module in modules if hasattr(module, "KIND")}
+    return _discovered(backtests)
+
+
+@cache
+def _others() -> dict[str, Kind[Any]]:
+    """Return the kinds of runs that judge nothing, and have commands of their own."""
+    return _discovered(simulations)
 
 
 def kind(slug: str) -> Kind[Any]:
-    """Return the kind of backtest ``slug``.
+    """Return the kind of run ``slug``: of a backtest, or of a simulation.
 
     Raises
     ------
     InputError
         When there is none.
     """
-    if slug not in kinds():
+    found = kinds().get(slug) or _others().get(slug)
+    if found is None:
         message = f"There is no backtest {slug!r}; there are: {', '.join(kinds())}."
         raise InputError(message, field="kind", value=slug)
-    return kinds()[slug]
+    return found
+
+
+def _discovered(package: ModuleType) -> dict[str, Kind[Any]]:
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    modules = (importlib.import_module(f"{package.__name__}.{name}") for name in names)
+    return {module.KIND.slug: module.KIND for module in modules if hasattr(getattr(module, "KIND", None), "slug")}

@@ -29,6 +29,7 @@ SEED = 1
 HORIZONS = "6,24"
 AMOUNT = 1_000_000.0
 LEAST_AMOUNT = 1_000.0
+BOOKS = "positions/NAME, quotes/NAME, market/SLUG: debt near liquidation, depth, simulator (default: imported; or none)"
 LEARNT = 2 / 3  # of what is known, when no test is named: the test begins with the month in which that is reached
 BOOSTED = "boosted"
 LEAKS = "leaks"
@@ -52,6 +53,13 @@ class CascadeBacktest:
         parser.add_argument(
             "--assets", default="", metavar="A,B", help="symbols; the first counts most (default: ETH and others)"
         )
+        parser.add_argument(
+            "--funding",
+            default="",
+            metavar="A,B",
+            help="imported datasets of funding and open interest (default: all; none: without)",
+        )
+        parser.add_argument("--books", default="", metavar="A,B", help=BOOKS)
         parser.add_argument("--horizons", default=HORIZONS, metavar="H,H", help="hours (default: %(default)s)")
         parser.add_argument("--usd", type=float, default=AMOUNT, help="amount to foresee (default: %(default).0f)")
         parser.add_argument(
@@ -73,15 +81,19 @@ class CascadeBacktest:
         usd = float(options.get("usd") or AMOUNT)
         if not LEAST_AMOUNT <= usd < float("inf"):
             raise InputError(f"--usd is {usd:g}; it must be at least {LEAST_AMOUNT:g}.", field="usd", value=usd)
+        horizons = _horizons(options.get("horizons") or HORIZONS)
         chosen = hourly_features.choose(
             prices=options.get("source") or "",
             liquidations=_names(options.get("liquidations")),
             assets=_names(options.get("assets")),
+            funding=_names(options.get("funding")),
+            books=_names(options.get("books")),
+            foreseen=[Target(hours=hours, usd=usd) for hours in horizons],
         )
         until, test = _window(options.get("train_until") or "", options.get("test") or "")
         return {
             **chosen,
-            "horizons": _horizons(options.get("horizons") or HORIZONS),
+            "horizons": horizons,
             "usd": usd,
             "train_until": until,
             "test": test,
@@ -118,7 +130,7 @@ class CascadeBacktest:
             shuffled = leaks.shuffled(features, plan, hours=hours, seed=request["seed"], tick=tick)
             return {"ahead": np.array([ahead]), "shuffled": shuffled}
         found = _forecast(forecaster, features, plan, hours=hours, seed=request["seed"], tick=tick)
-        return {"chance": found.chance, "raw": found.raw}
+        return {"chance": found.chance, "raw": found.raw, "odds": found.odds}
 
     def report(self, request: Request, inputs: Prepared, done: Done) -> Result:
         """Return what is said of each target; see `forecasting.core.warning.report`."""
@@ -127,11 +139,12 @@ class CascadeBacktest:
         for target in targets(request):
             plan = protocol(target, request, inputs.hours)
             forecasts = {
-                name: Forecasts(**{key: done[f"{target.name}/{name}"][key] for key in ("chance", "raw")})
+                name: Forecasts(**{key: done[f"{target.name}/{name}"][key] for key in ("chance", "raw", "odds")})
                 for name in FORECASTERS
             }
             row = report.target(plan, forecasts, hours=inputs.hours, seed=request["seed"])
             found = done[f"{target.name}/{LEAKS}"]
+            row["features"] = report.beside(plan, forecasts[MODEL], hours=inputs.hours)
             row["leaks"] = report.leak_tests(found["shuffled"], float(found["ahead"][0]), model=row[MODEL])
             said[target.name] = row
             shown[target.name] = report.series(plan, forecasts, hours=inputs.hours, ends=inputs.hours.ends)

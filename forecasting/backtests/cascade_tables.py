@@ -30,6 +30,7 @@ def _target(name: str, target: Mapping[str, Any], meaning: Mapping[str, str]) ->
         ),
         f"  {'':12}" + " ".join(f"{head:>{width}}" for head, width in zip(HEADS, WIDTHS, strict=True)),
         *(_row(known, target[known]) for known in meaning if known in target),
+        *(f"  {one['name']} {one['why']}." for one in target.get("features", [])),
         (
             f"  Leak tests {'passed' if leaks['passed'] else 'FAILED'}: with shuffled outcomes PR-AUC"
             f" {max(leaks['shuffled']['pr_auc']):.3f} at most (base rate {min(leaks['shuffled']['base_rate']):.3f}),"

@@ -14,6 +14,7 @@ from forecasting.models import (
     ImportedAccount,
     ImportedDataset,
     ImportedFile,
+    ImportedFunding,
     ImportedLeg,
     ImportedLiquidation,
     ImportedPrice,
@@ -28,6 +29,7 @@ TABLES: dict[str, tuple[type[models.Model], ...]] = {
     "liquidations": (ImportedLiquidation,),
     "positions": (ImportedAccount, ImportedLeg),
     "quotes": (ImportedQuote,),
+    "funding": (ImportedFunding,),
 }
 ASIDE = frozenset({"dataset_id", "version", "origin"})  # columns that are no content
 

@@ -11,6 +11,7 @@ from forecasting.imports.checks import (
     block_time,
     book,
     dust_sweep,
+    funding,
     glitches,
     impact,
     interpolated,
@@ -42,6 +43,7 @@ CHECKS = tuple(
         dust_sweep,
         impact,
         book,
+        funding,
         series,
     )
 )

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from django.utils.text import slugify
 
-from forecasting.imports import checking, history, liquidations, positions, prices, quotes, sheets, tables
+from forecasting.imports import checking, funding, history, liquidations, positions, prices, quotes, sheets, tables
 from forecasting.imports.landing import Provenance, land
 from forecasting.imports.rows import Intent, Rows
 from forecasting.models import ImportedFile
@@ -22,6 +22,7 @@ KINDS: dict[str, ModuleType] = {
     "liquidations": liquidations,
     "positions": positions,
     "quotes": quotes,
+    "funding": funding,
 }
 IMPORTED = "imported"
 ALREADY = "already imported"

@@ -19,6 +19,7 @@ from governance.errors import InputError, MixedUnits
 
 POSSIBLE = frozenset(map(str, range(37)))  # decimals of a token
 BASE_DECIMALS = {"ETH": 18, "USD": 8}
+COMPUTED = frozenset({"diff"})  # `diff_collateral` is what a file's author found unexplained, and no asset
 
 type Holdings = tuple[str, str, list[str], list[str], list[str]]
 """Asset, side, whole tokens, price and threshold (bps), one an account."""
@@ -112,7 +113,8 @@ def _holdings(reader: Reader, asset: str, side: str, amounts: list[str], *, deci
 
 
 def _assets(reader: Reader, suffix: str) -> list[str]:
-    return [name.removesuffix(suffix) for name in reader.table.columns if name.endswith(suffix) and name != suffix]
+    names = [name.removesuffix(suffix) for name in reader.table.columns if name.endswith(suffix) and name != suffix]
+    return [name for name in names if name not in COMPUTED]
 
 
 def _price(reader: Reader, asset: str, decimals: int) -> list[str]:

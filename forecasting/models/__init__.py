@@ -20,12 +20,13 @@ from forecasting.models.imports import (
     ImportedAccount,
     ImportedDataset,
     ImportedFile,
+    ImportedFunding,
     ImportedLeg,
     ImportedLiquidation,
     ImportedPrice,
     ImportedQuote,
 )
-from forecasting.models.lifecycle import Alarm, Artifact, Decision, Score
+from forecasting.models.lifecycle import Alarm, Artifact, Decision, Score, WarningScore
 from forecasting.models.registry import Dataset, Forecast, ModelVersion, TrainingRun
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ImportedAccount",
     "ImportedDataset",
     "ImportedFile",
+    "ImportedFunding",
     "ImportedLeg",
     "ImportedLiquidation",
     "ImportedPrice",
@@ -57,4 +59,5 @@ __all__ = [
     "Score",
     "Snapshot",
     "TrainingRun",
+    "WarningScore",
 ]

@@ -39,6 +39,7 @@ class ImportedDataset(models.Model):
         LIQUIDATIONS = "liquidations"
         POSITIONS = "positions"
         QUOTES = "quotes"
+        FUNDING = "funding"
 
     kind = models.CharField(max_length=16, choices=Kind)
     source = models.SlugField(max_length=64)
@@ -217,3 +218,25 @@ class ImportedQuote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount_in} {self.sold} for {self.amount_out} {self.bought}"
+
+
+class ImportedFunding(models.Model):
+    """What a venue's perpetual said of one interval, known when it is over: at ``timestamp``.
+
+    ``span`` is the interval's length in seconds.
+    """
+
+    pk = models.CompositePrimaryKey("dataset_id", "venue", "asset", "timestamp")
+    dataset = models.ForeignKey(ImportedDataset, on_delete=models.CASCADE, db_index=False, related_name="+")
+    version = models.PositiveIntegerField()
+    venue = models.CharField(max_length=32, blank=True)
+    asset = models.CharField(max_length=32)
+    timestamp = models.BigIntegerField()
+    span = models.PositiveIntegerField()
+    rate = ExactField(null=True, help_text="What longs paid, as a fraction a year; null: the source does not say.")
+    open_interest = ExactField(null=True, help_text="In the asset; null: the source does not say.")
+    long_liquidated = ExactField(null=True, help_text="In the asset; null: the source does not say.")
+    short_liquidated = ExactField(null=True, help_text="In the asset; null: the source does not say.")
+
+    def __str__(self) -> str:
+        return f"{self.asset} {self.rate} a year at {self.timestamp}"

@@ -95,6 +95,27 @@ class Score(models.Model):
         return f"{self.asset}: {self.qlike:.3f}"
 
 
+class WarningScore(models.Model):
+    """How a warning did, once its hours were over."""
+
+    forecast = models.OneToOneField(Forecast, on_delete=models.CASCADE, related_name="warning_score")
+    chance = models.FloatField(help_text="Probability that was forecast.")
+    liquidated = models.FloatField(help_text="USD of debt repaid within its hours.")
+    happened = models.BooleanField(help_text="Whether that was at least what it warned of.")
+    brier = models.FloatField(help_text="Squared difference of chance and outcome.")
+    known_at = models.BigIntegerField(help_text="Time of the outcome, unix seconds.")
+
+    class Meta:
+        """Written once for each warning."""
+
+        triggers: ClassVar = (
+            pgtrigger.Protect(name="warning_score_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.chance:.1%}: {'came true' if self.happened else 'did not come true'}"
+
+
 class Alarm(models.Model):
     """Something that is wrong with a line's data or model; one that is not resolved is shown wherever it matters."""
 
@@ -107,6 +128,7 @@ class Alarm(models.Model):
         UNUSABLE = "data"  # cannot be computed on for another reason, which the detail names
         DRIFT = "drift"
         COVERAGE = "coverage"
+        CALIBRATION = "calibration"  # warnings came true more or less often than they said
 
     STOPPING: ClassVar = (Kind.STALE, Kind.GAP, Kind.IMPLAUSIBLE, Kind.UNUSABLE)
 

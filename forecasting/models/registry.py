@@ -55,6 +55,7 @@ class ModelVersion(models.Model):
         VOLATILITY = "volatility"
         CASCADE = "cascade"
         VARIANCE = "variance"  # of fixed horizons, with tails: the models that compete in the league
+        WARNING = "warning"  # the chance that much is liquidated soon
 
     class Verdict(models.TextChoices):
         """Whether the version is used: a model that does not beat its baseline is kept, reported and left aside."""

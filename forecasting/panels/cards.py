@@ -19,6 +19,7 @@ KINDS: dict[str, str] = {
     ModelVersion.Kind.VOLATILITY: "Volatility and price paths",
     ModelVersion.Kind.CASCADE: "Liquidation cascades",
     ModelVersion.Kind.VARIANCE: "Volatility and tails by horizon",
+    ModelVersion.Kind.WARNING: "Warnings of liquidations",
 }
 IN_USE = Badge(text="In use", tone="good")
 FRESH, STALE = Badge(text="Up to date", tone="good"), Badge(text="Too old", tone="bad")
@@ -42,6 +43,7 @@ ALARMS: dict[str, str] = {
     Alarm.Kind.UNUSABLE: "Unusable data",
     Alarm.Kind.DRIFT: "Losses drift upwards",
     Alarm.Kind.COVERAGE: "Value at risk passed too often",
+    Alarm.Kind.CALIBRATION: "Warnings came true too often, or too seldom",
 }
 
 

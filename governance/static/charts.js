@@ -41,6 +41,10 @@
     const clock = `${String(at.getUTCHours()).padStart(2, "0")}:${String(at.getUTCMinutes()).padStart(2, "0")}`;
     return clock === "00:00" ? `${day} ${at.getUTCFullYear()}` : `${day} ${at.getUTCFullYear()}, ${clock} UTC`;
   }
+  function clock(milliseconds) {
+    const at = new Date(milliseconds);
+    return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${String(at.getUTCHours()).padStart(2, "0")}:00`;
+  }
   function month(milliseconds) {
     const at = new Date(milliseconds);
     return `${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
@@ -64,13 +68,13 @@
   function axis(spec, colours, side) {
     const named = spec.scale === "category";
     const type = named || spec.scale === "day" ? "category" : spec.log ? "log" : spec.scale === "time" ? "time" : "value";
-    const short = { time: (v) => (spec.years ? month(v) : moment(v / 1000, false)), day: (v) => moment(Date.parse(v) / 1000, false), health: (v) => String(Number(v.toFixed(2))) };
+    const short = { time: (v) => (spec.years ? month(v) : spec.hours ? clock(v) : moment(v / 1000, false)), day: (v) => moment(Date.parse(v) / 1000, false), health: (v) => String(Number(v.toFixed(2))) };
     const exact = { usd: (v) => (v < 0 ? `${MINUS}$${scaled(-v, 5)}` : `$${scaled(v, 5)}`) };  // neighbouring ticks must differ
     const write = short[spec.scale] ?? (spec.zoom ? exact[spec.scale] : undefined) ?? WRITE[spec.scale];
     return {
       type, inverse: side === "y" && named, data: side === "y" && named ? spec.names : undefined, name: side === "x" ? spec.label : "", nameLocation: "middle", nameGap: 30, nameTextStyle: { color: colours["ink-3"], fontSize: 12 },
       scale: spec.zoom || spec.scale === "time" || spec.scale === "health", splitNumber: side === "x" ? 6 : 4, minorTick: { show: false },
-      min: spec.scale === "time" ? "dataMin" : undefined, max: spec.scale === "time" ? "dataMax" : spec.reach ? (data) => (spec.reach > data.max ? ceiling(spec.reach) : null) : undefined,
+      min: spec.scale === "time" ? "dataMin" : undefined, max: spec.scale === "time" || (side === "x" && spec.scale === "number" && spec.lines) ? "dataMax" : spec.scale === "percent" && !spec.reach ? (data) => (data.max === 1 ? 1 : null) : spec.reach ? (data) => (spec.reach > data.max ? ceiling(spec.reach) : null) : undefined,
       axisLine: { show: side === "x", lineStyle: { color: colours["ink-3"], width: 1 } },
       axisTick: { show: side === "x" && type !== "category", lineStyle: { color: colours.line }, length: 4 },
       axisLabel: { color: colours["ink-2"], fontSize: 12, formatter: write, hideOverlap: true, showMinLabel: spec.scale === "time" ? false : undefined, showMaxLabel: spec.scale === "time" ? false : undefined },
@@ -91,6 +95,7 @@
   function marks(series, spec, colours) {
     const colour = colours[series.tone];
     const base = { name: series.name, data: series.data, emphasis: { disabled: true }, color: colour, animation: false };
+    if (series.mark === "base") return [{ ...base, type: "bar", barMaxWidth: 26, stack: "all", silent: true, itemStyle: { opacity: 0 } }];
     if (series.mark === "bar") return [{ ...base, type: "bar", barMaxWidth: 26, stack: spec.stacked ? "all" : undefined, itemStyle: { borderRadius: spec.stacked ? 0 : [2, 2, 0, 0] } }];
     if (series.mark === "dots") return [{ ...base, type: "scatter", symbolSize: 3, itemStyle: { color: fade(colour, 0.75) } }];
     if (series.mark === "interval") return [{ ...base, type: "custom", encode: { x: [0, 1, 2], y: 3 }, renderItem: (_, api) => whisker(api, colour) }];
@@ -165,7 +170,10 @@
 
   function option(spec, colours) {
     const times = spec.x.scale === "time" ? spec.series.flatMap((series) => series.data.map(([x]) => x)) : [];
-    const years = times.length > 0 && Math.max(...times) - Math.min(...times) > 400 * 864e5;  // a day and a month name no year
+    const span = times.length ? Math.max(...times) - Math.min(...times) : Infinity;
+    const years = times.length > 0 && span > 400 * 864e5;  // a day and a month name no year
+    const hours = span < 5 * 864e5;  // several ticks in a day
+    const lines = spec.series.every((series) => ["line", "area", "band"].includes(series.mark));
     const reach = spec.y.log ? 0 : Math.max(0, ...spec.rules.filter((rule) => rule.axis === "y").map((rule) => rule.at));
     const across = spec.y.scale === "category";
     const points = across || (spec.x.scale !== "time" && spec.series.some((series) => series.mark === "points"));
@@ -176,10 +184,10 @@
       animation: false, useUTC: true, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colours["ink-2"] },
       aria: { enabled: true },
       grid: { left: 4, right: 14, top: (legend ? 37 : 10) + (spec.y.label ? 20 : 0) + (ruled ? 18 : 0), bottom: spec.x.label ? 32 : 6, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
-      legend: legend ? { left: 0, top: 0, icon: "roundRect", itemWidth: 12, itemHeight: 4, itemGap: 18, type: "scroll", data: spec.series.map((series) => ({ name: series.name, itemStyle: { color: colours[series.tone], opacity: series.mark === "band" ? (series.name.startsWith("9") ? 0.3 : 0.55) : 1, borderWidth: 0 } })), textStyle: { color: colours["ink-2"], fontSize: 12.5 }, inactiveColor: colours.line } : undefined,
+      legend: legend ? { left: 0, top: 0, icon: "roundRect", itemWidth: 12, itemHeight: 4, itemGap: 18, type: "scroll", data: spec.series.filter((series) => series.mark !== "base").map((series) => ({ name: series.name, itemStyle: { color: colours[series.tone], opacity: series.mark === "band" ? (series.name.startsWith("9") ? 0.3 : 0.55) : 1, borderWidth: 0 } })), textStyle: { color: colours["ink-2"], fontSize: 12.5 }, inactiveColor: colours.line } : undefined,
       title: spec.y.label ? { text: spec.y.label, left: 0, top: legend ? 33 : 5, padding: 0, textStyle: { color: colours["ink-3"], fontSize: 12, fontWeight: 400 } } : undefined,
-      tooltip: { trigger: points ? "item" : "axis", confine: true, backgroundColor: colours.surface, borderColor: colours.line, padding: [8, 12], extraCssText: "box-shadow: 0 6px 20px rgba(0,0,0,.12)", axisPointer: { type: spec.series.every((s) => s.mark === "bar") ? "shadow" : "line", lineStyle: { color: colours["ink-3"], type: "solid" }, shadowStyle: { color: fade(colours["ink-3"], 0.1) } }, formatter: tooltip(spec, spec.series) },
-      xAxis: axis({ ...spec.x, across, years }, colours, "x"), yAxis: axis({ ...spec.y, across, names, reach }, colours, "y"),
+      tooltip: { trigger: points ? "item" : "axis", confine: true, backgroundColor: colours.surface, borderColor: colours.line, padding: [8, 12], extraCssText: "box-shadow: 0 6px 20px rgba(0,0,0,.12)", axisPointer: { type: spec.series.every((s) => s.mark === "bar" || s.mark === "base") ? "shadow" : "line", lineStyle: { color: colours["ink-3"], type: "solid" }, shadowStyle: { color: fade(colours["ink-3"], 0.1) } }, formatter: tooltip(spec, spec.series) },
+      xAxis: axis({ ...spec.x, across, years, hours, lines }, colours, "x"), yAxis: axis({ ...spec.y, across, names, reach }, colours, "y"),
       series: [...spec.series.flatMap((series) => marks(series, spec, colours)), ...rules(spec, colours)],
     };
   }

@@ -27,6 +27,8 @@ LISTS = (
     "/models/",
     "/league/",
     "/tails/",
+    "/lab/",
+    "/warning/",
     "/datasets/",
     "/recommendations/",
     "/proposals/",
@@ -34,7 +36,7 @@ LISTS = (
     "/policy/",
     "/executor/",
 )
-FROM_FILES = ("/league/", "/tails/", "/datasets/prices/")
+FROM_FILES = ("/league/", "/tails/", "/warning/", "/datasets/prices/")
 
 
 class Reader(HTMLParser):
@@ -152,6 +154,7 @@ def test_status_works_before_anything_was_collected(client, db):
         "/reserves/999/",
         "/models/999/",
         "/league/?run=999",
+        "/lab/999/",
         "/datasets/prices/nobody/",
     ],
 )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import numpy as np
 
 from forecasting.core.realised import HOUR
 from forecasting.core.warning.features import Hours
 from forecasting.core.warning.ladder import ladder
+from tests.forecasting.imports.files import run, write
 
 START = 1_609_459_200  # 2021-01-01
 DAYS = 300
+ALLOWED = ("wrong-numeraire", "implausible-data", "off-grid", "dust-sweep", "before-token")
 
 
 def market(*, days: int = DAYS, seed: int = 3) -> Hours:
@@ -33,3 +38,43 @@ def market(*, days: int = DAYS, seed: int = 3) -> Hours:
         high=high,
         liquidated=np.round(liquidated, 2),
     )
+
+
+def land(folder: Path, hours: Hours | None = None) -> None:
+    """Import a market: hourly bars of its assets in one file, and liquidations of two protocols."""
+    hours = hours or market()
+    bars = [
+        {
+            "ts": datetime.fromtimestamp(int(end) - HOUR, tz=UTC).isoformat(),
+            "asset": asset,
+            "open": hours.close[max(t - 1, 0), a],
+            "high": max(hours.high[t, a], hours.close[max(t - 1, 0), a]),
+            "low": min(hours.low[t, a], hours.close[max(t - 1, 0), a]),
+            "close": hours.close[t, a],
+            "volume": 10 + t % 7,
+        }
+        for t, end in enumerate(hours.ends)
+        for a, asset in enumerate(hours.assets)
+    ]
+    run(write(folder / "bars.csv", bars), source="hourly", allow=ALLOWED)
+    struck = np.flatnonzero(hours.liquidated > 0)
+    for source, part in (("one", struck[::2]), ("two", struck[1::2])):
+        strike(folder, hours, source=source, hours_struck=part)
+
+
+def strike(folder: Path, hours: Hours, *, source: str, hours_struck: np.ndarray) -> None:
+    """Import what was liquidated in some hours."""
+    rows = [
+        {
+            "ts": datetime.fromtimestamp(int(hours.ends[t]) - 12, tz=UTC).isoformat(),
+            "user": f"0x{t:040x}",
+            "collateral": "WETH",
+            "collateral_amount": round(hours.liquidated[t] * 1.05 / hours.close[t, 0], 8),
+            "coll_usd": round(hours.liquidated[t] * 1.05, 2),
+            "debt": "USDC",
+            "debt_amount": hours.liquidated[t],
+            "debt_usd": hours.liquidated[t],
+        }
+        for t in hours_struck
+    ]
+    run(write(folder / f"{source}.csv", rows), kind="liquidations", source=source, allow=ALLOWED)

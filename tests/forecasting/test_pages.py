@@ -177,7 +177,7 @@ def test_a_backtest_that_is_not_there_is_not_another_one(client, sample, run):
 
 
 def test_a_backtest_that_failed_has_no_page(client, sample):
-    failed = selectors.backtests().exclude(pk=sample.backtest.pk).get()
+    failed = selectors.backtests().get(kind="volatility", status="failed")
     assert client.get("/league/", {"run": failed.pk}).status_code == 404
 
 

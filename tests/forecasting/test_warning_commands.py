@@ -16,11 +16,10 @@ from forecasting.core.realised import HOUR
 from forecasting.models import BacktestRun, Dataset
 from governance.errors import GapInData, InputError, StaleData, TooShort
 from tests.forecasting.imports.files import candles, command, liquidations, run, write
-from tests.forecasting.liquidated_world import market
+from tests.forecasting.liquidated_world import ALLOWED, land, market
 
 pytestmark = pytest.mark.django_db
 
-ALLOWED = ("wrong-numeraire", "implausible-data", "off-grid", "dust-sweep", "before-token")
 WINDOW = "2021-08-20..2021-09-30"
 
 
@@ -32,37 +31,7 @@ def _nothing_kept() -> None:
 @pytest.fixture
 def imported(tmp_path: Path) -> None:
     """Import a made-up market: hourly bars of two assets in one file, and liquidations of two protocols."""
-    hours = market()
-    bars = [
-        {
-            "ts": datetime.fromtimestamp(int(end) - HOUR, tz=UTC).isoformat(),
-            "asset": asset,
-            "open": hours.close[max(t - 1, 0), a],
-            "high": max(hours.high[t, a], hours.close[max(t - 1, 0), a]),
-            "low": min(hours.low[t, a], hours.close[max(t - 1, 0), a]),
-            "close": hours.close[t, a],
-            "volume": 10 + t % 7,
-        }
-        for t, end in enumerate(hours.ends)
-        for a, asset in enumerate(hours.assets)
-    ]
-    run(write(tmp_path / "bars.csv", bars), source="hourly", allow=ALLOWED)
-    struck = np.flatnonzero(hours.liquidated > 0)
-    for source, part in (("one", struck[::2]), ("two", struck[1::2])):
-        rows = [
-            {
-                "ts": datetime.fromtimestamp(int(hours.ends[t]) - 12, tz=UTC).isoformat(),
-                "user": f"0x{t:040x}",
-                "collateral": "WETH",
-                "collateral_amount": round(hours.liquidated[t] * 1.05 / hours.close[t, 0], 8),
-                "coll_usd": round(hours.liquidated[t] * 1.05, 2),
-                "debt": "USDC",
-                "debt_amount": hours.liquidated[t],
-                "debt_usd": hours.liquidated[t],
-            }
-            for t in part
-        ]
-        run(write(tmp_path / f"{source}.csv", rows), kind="liquidations", source=source, allow=ALLOWED)
+    land(tmp_path)
 
 
 @pytest.fixture

@@ -20,7 +20,13 @@ DIGITS = 6
 
 
 def fit(features: Floats, came: Floats, *, hours: int, seed: int) -> Callable[[Floats], Floats]:
-    """Return the fitted trees: a function from (n, F) features to (n,) log odds.
+    """Return the fitted trees of `grow`: a function from (n, F) features to (n,) log odds."""
+    model = grow(features, came, hours=hours, seed=seed)
+    return lambda block: np.round(np.asarray(model.decision_function(block), dtype=np.float64), DIGITS)
+
+
+def grow(features: Floats, came: Floats, *, hours: int, seed: int) -> HistGradientBoostingClassifier:
+    """Return trees boosted by the logarithmic loss.
 
     Parameters
     ----------
@@ -32,7 +38,7 @@ def fit(features: Floats, came: Floats, *, hours: int, seed: int) -> Callable[[F
         Horizon, for so many hours overlap.
     seed : int
     """
-    model = HistGradientBoostingClassifier(
+    return HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=RATE,
         max_leaf_nodes=LEAVES,
@@ -42,4 +48,3 @@ def fit(features: Floats, came: Floats, *, hours: int, seed: int) -> Callable[[F
         early_stopping=False,
         random_state=seed,
     ).fit(features, came)
-    return lambda block: np.round(np.asarray(model.decision_function(block), dtype=np.float64), DIGITS)

@@ -6,7 +6,8 @@ A feature of hour ``t`` is made of hours up to and including ``t`` alone. Where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,6 +50,8 @@ class Hours:
         USD; NaN where there is no price.
     liquidated : (T,) floats
         USD of debt repaid in each hour; NaN before the first and after the last hour that the sources speak of.
+    extras : mapping of str to (T,) floats
+        What else is known at the end of each hour; NaN where it is not. See `forecasting.core.warning.stacking`.
     """
 
     assets: tuple[str, ...]
@@ -57,6 +60,7 @@ class Hours:
     low: Floats
     high: Floats
     liquidated: Floats
+    extras: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def first(self) -> int:
@@ -79,14 +83,21 @@ class Features:
         F names.
     values : (T, F) floats
         NaN where something is not known.
+    extras : tuple of str
+        Those of the names that the models do not read, but may be corrected by.
     """
 
     names: tuple[str, ...]
     values: Floats
+    extras: tuple[str, ...] = ()
 
     def columns(self, *names: str) -> Floats:
         """Return the (T, len(names)) columns of these names."""
         return self.values[:, [self.names.index(name) for name in names]]
+
+    def beside(self) -> dict[str, Floats]:
+        """Return the (T,) columns of `extras` by name."""
+        return {name: self.columns(name)[:, 0] for name in self.extras}
 
 
 def tables(hours: Hours, *, horizons: tuple[int, ...]) -> dict[int, Features]:
@@ -107,10 +118,14 @@ def tables(hours: Hours, *, horizons: tuple[int, ...]) -> dict[int, Features]:
     common = _paths(close[:, 0], np.where(np.isfinite(hours.high[:, 0]), hours.high[:, 0], close[:, 0]))
     common |= {f"liquidated_{n}h": np.log1p(_summed(liquidated, n) / THOUSAND) for n in LIQUIDATED}
     common |= {f"near_{n}": np.log(_mixed(weights, ladders, k) + 0.1) for k, n in enumerate(NEAR)}
+    common |= hours.extras
     common["pressure"] = _pressure(liquidated, _mixed(weights, ladders, None))
     unknown = _unknown(hours)
     return {
-        horizon: _table(common, weights, ladders, at=h, liquidated=_summed(liquidated, horizon), unknown=unknown)
+        horizon: replace(
+            _table(common, weights, ladders, at=h, liquidated=_summed(liquidated, horizon), unknown=unknown),
+            extras=tuple(hours.extras),
+        )
         for h, horizon in enumerate(horizons)
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from forecasting.core.book import Floats
 from forecasting.core.realised import Stamps
-from forecasting.core.warning import scores
+from forecasting.core.warning import competitors, pictures, scores, stacking
 from forecasting.core.warning.events import MAIN, Episode, episodes, outcomes
 from forecasting.core.warning.features import Hours
 from forecasting.core.warning.walkforward import Forecasts, Protocol
@@ -73,6 +73,8 @@ def target(protocol: Protocol, forecasts: Mapping[str, Forecasts], *, hours: Hou
         "episodes": len(found),
         "embargo_hours": protocol.embargo,
         "reliability": scores.reliability(happened, chances[MODEL]),
+        "curves": {name: pictures.precision_recall(happened, ranked[name]) for name in forecasts},
+        "timeline": pictures.timeline(chances[MODEL], found, at=clear, hours=hours, target=protocol.target),
         **rows,
     }
 
@@ -91,6 +93,14 @@ def series(
         rows["model"].append(_highest(forecasts[MODEL].chance[at]))
         rows["happened"].append(_highest(came[at]))
     return rows
+
+
+def beside(protocol: Protocol, model: Forecasts, *, hours: Hours) -> list[dict[str, Any]]:
+    """Return what past folds said of each extra feature before the last block of the test: used or not, and why."""
+    came = outcomes(hours.liquidated, protocol.target)[:, MAIN]
+    until, folds = protocol.known(protocol.blocks()[-1][0]), protocol.folds()
+    found = stacking.learn(model.odds, hours.extras, came, folds=folds, until=until, hours=protocol.target.hours)
+    return competitors.judged(found)
 
 
 def leak_tests(shuffled: Floats, ahead: float, *, model: Mapping[str, Any]) -> dict[str, Any]:

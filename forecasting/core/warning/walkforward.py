@@ -2,20 +2,20 @@
 
 Before a block is forecast, everything is fitted anew to the rows whose outcome was known ``embargo`` hours before the
 block begins; the scale of features, the regression and its calibration alike. Calibration learns from the forecasts
-that earlier blocks were given, never from fitted values. With a frozen end of training all that comes after it is
-forecast by what was fitted then.
+that earlier blocks were given, never from fitted values, and so do the weights of what is laid on top (`stacking`).
+With a frozen end of training all that comes after it is forecast by what was fitted then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.core.book import Floats
-from forecasting.core.warning import boosted, champion, logistic
+from forecasting.core.warning import boosted, champion, logistic, stacking
 from forecasting.core.warning.events import MAIN, Target, outcomes
 from forecasting.core.warning.features import COLUMNS, THOUSAND, Features, Hours
 from governance.errors import GapInData
@@ -29,6 +29,7 @@ MARGIN = 24  # hours of embargo beyond the horizon
 FIRST = 180 * 24  # hours of training before the first forecast
 FEWEST_EVENTS = 3  # episodes of hours with an event, times the horizon, that a fit needs
 DIGITS = 9  # that are kept of a forecast: beyond, linear algebra libraries differ
+MET = "met"
 CAUTION = 300.0  # windows that the calibration has to overcome
 
 
@@ -71,6 +72,10 @@ class Protocol:
         before = block - self.embargo if self.frozen is None or block < self.test[0] else self.frozen + 1
         return min(before, block) - self.target.hours
 
+    def folds(self) -> tuple[stacking.Fold, ...]:
+        """Return the blocks as folds, each with the hour up to which it could learn."""
+        return tuple(stacking.Fold(start=a, stop=b, until=self.known(a)) for a, b in self.blocks())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecasts:
@@ -82,10 +87,13 @@ class Forecasts:
         Probabilities.
     raw : (T,) floats
         What hours are ranked by: log odds before calibration, or the single feature of a baseline.
+    odds : (T,) floats
+        Calibrated log odds before anything was laid on top of them; empty where nothing ever is.
     """
 
     chance: Floats
     raw: Floats
+    odds: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def model(features: Features, protocol: Protocol, *, hours: Hours, tick: Tick) -> Forecasts:
@@ -96,19 +104,16 @@ def model(features: Features, protocol: Protocol, *, hours: Hours, tick: Tick) -
     def fit(rows: Rows) -> Score:
         return champion.fit(values[rows], came[rows], hours=protocol.target.hours).logits
 
-    return walk(values, came[:, MAIN], protocol, fit=fit, tick=tick)
+    return walk(values, came[:, MAIN], protocol, fit=fit, tick=tick, extras=features.beside())
 
 
 def baseline(features: Features, protocol: Protocol, *, hours: Hours, names: tuple[str, ...], tick: Tick) -> Forecasts:
     """Return the forecasts of a plain regression on a few features, for comparison.
 
-    ``met`` is one more feature: whether the target came true within the last hours, as many as its horizon has. Hours
-    are ranked by a single feature itself, so that no refit disturbs their order.
+    Hours are ranked by a single feature itself, so that no refit disturbs their order.
     """
     came = outcomes(hours.liquidated, protocol.target)[:, [MAIN]]
-    met = features.columns("recent") >= np.log1p(protocol.target.usd / THOUSAND)
-    extended = Features(names=(*features.names, "met"), values=np.column_stack([features.values, met]))
-    values = extended.columns(*names)
+    values = with_met(features, protocol.target).columns(*names)
 
     def fit(rows: Rows) -> Score:
         found = logistic.fit(values[rows], came[rows], penalty=1.0)
@@ -116,6 +121,13 @@ def baseline(features: Features, protocol: Protocol, *, hours: Hours, names: tup
 
     found = walk(values, came[:, 0], protocol, fit=fit, tick=tick, calibrated=False)
     return replace(found, raw=np.where(np.isfinite(found.raw), values[:, 0], np.nan)) if len(names) == 1 else found
+
+
+def with_met(features: Features, target: Target) -> Features:
+    """Return one feature more, `MET`: whether the target came true within the last hours, as many as it has."""
+    recent = features.columns("recent")
+    met = np.where(np.isfinite(recent), recent >= np.log1p(target.usd / THOUSAND), np.nan)
+    return Features(names=(*features.names, MET), values=np.column_stack([features.values, met]))
 
 
 def trees(features: Features, protocol: Protocol, *, hours: Hours, seed: int, tick: Tick) -> Forecasts:
@@ -150,6 +162,7 @@ def walk(
     fit: Callable[[Rows], Score],
     tick: Tick,
     calibrated: bool = True,
+    extras: Mapping[str, Floats] | None = None,
 ) -> Forecasts:
     """Return the forecasts of all blocks.
 
@@ -166,14 +179,17 @@ def walk(
         Called before each block.
     calibrated : bool
         Whether log odds are calibrated on those of earlier blocks.
+    extras : mapping of str to (T,) floats, optional
+        What may be laid on top.
 
     Raises
     ------
     GapInData
         When there is too little to learn from before a block that is scored.
     """
-    raw, chance = np.full(came.size, np.nan), np.full(came.size, np.nan)
+    raw, odds, chance = (np.full(came.size, np.nan) for _ in range(3))
     fitted: dict[int, Score] = {}
+    folds, beside = protocol.folds(), extras or {}
     for start, stop in protocol.blocks():
         tick()
         until = protocol.known(start)
@@ -186,12 +202,14 @@ def walk(
         block = start + np.flatnonzero(np.isfinite(values[start:stop]).all(axis=1))
         if block.size:
             raw[block] = fitted[until](values[block])
-            scaled = _calibration(raw, came, protocol, until) if calibrated else logistic.Calibration()
-            chance[block] = scaled.probabilities(raw[block])
-    return Forecasts(chance=np.round(chance, DIGITS), raw=np.round(raw, DIGITS))
+            scaled = calibration(raw, came, protocol, until) if calibrated else logistic.Calibration()
+            odds[block] = scaled.shift + scaled.slope * raw[block]
+            stack = stacking.learn(odds, beside, came, folds=folds, until=until, hours=protocol.target.hours)
+            chance[block] = stack.probabilities(odds[block], beside, at=block)
+    return Forecasts(chance=np.round(chance, DIGITS), raw=np.round(raw, DIGITS), odds=np.round(odds, DIGITS))
 
 
-def _calibration(raw: Floats, came: Floats, protocol: Protocol, until: int) -> logistic.Calibration:
+def calibration(raw: Floats, came: Floats, protocol: Protocol, until: int) -> logistic.Calibration:
     """Return the calibration on forecasts of earlier blocks whose outcome was known."""
     past = np.isfinite(raw) & np.isfinite(came)
     past[max(until, 0) :] = False

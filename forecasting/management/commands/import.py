@@ -28,6 +28,8 @@ columns that each kind needs (ours; their usual names are understood, others are
   liquidations  time, and debt and collateral with their amounts; or a venue's volumes a side
   positions     account, collateral, debt (threshold, health_factor, time); or account, asset, side, amount
   quotes        time, sold, bought, amount_in, amount_out (price_impact)
+  funding       time, and annual (a year), percent_8h or fraction_8h; or open_interest; asset or --asset (venue,
+                long_liquidated, short_liquidated)
   governance    a folder with an archive of proposals and votes
 
 one example each:
@@ -35,6 +37,7 @@ one example each:
   manage.py import liquidations aave.csv --source indexer --raw-decimals WETH=18 --raw-decimals USDC=6
   manage.py import positions book.csv --source aave-v3 --quote USD --at 2023-06-01
   manage.py import quotes oneinch.parquet --source oneinch
+  manage.py import funding eth_funding.csv --source venues
   manage.py import governance archive/ --source aave
 """
 

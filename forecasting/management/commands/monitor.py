@@ -8,6 +8,7 @@ from typing import Any
 from forecasting import alarms, patrol
 from forecasting.monitoring import Health
 from forecasting.patrol import Round
+from forecasting.warners import watching
 from governance.locks import exclusive
 from governance.management.base import BreakwaterCommand
 
@@ -26,8 +27,11 @@ class Command(BreakwaterCommand):
             for state in states:
                 self.say(f"{state.line}: {state.sentence}")
             rounds = list(patrol.run())
+            warned = list(watching.run())
         for done in rounds:
             self.say(_text(done))
+        for looked in warned:
+            self.say(_warned(looked))
         standing = list(alarms.standing())
         for alarm in standing:
             self.say(f"ALARM {alarm.kind} of {alarm.line}: {alarm.detail}")
@@ -35,9 +39,12 @@ class Command(BreakwaterCommand):
             {
                 "data": [asdict(state) for state in states],
                 "lines": [_report(done) for done in rounds],
+                "warnings": [_warnings(looked) for looked in warned],
                 "alarms": [{"line": row.line, "kind": row.kind, "detail": row.detail} for row in standing],
             },
-            "" if states or rounds else "There is no market and no trained line yet; see manage.py train --help.",
+            ""
+            if states or rounds or warned
+            else "There is no market and no trained line yet; see manage.py train --help.",
         )
 
 
@@ -52,6 +59,27 @@ def _numbers(found: Health) -> dict[str, object]:
     names = ("days", "loss", "limit", "baseline_loss", "hits", "expected", "chance", "breach")
     told = {name: getattr(found, name) for name in names}
     return {**told, "horizons": {drift.horizon: asdict(drift) for drift in found.drifts}}
+
+
+def _warnings(looked: watching.Round) -> dict[str, object]:
+    found = looked.health
+    told = {"line": looked.line, "forecasts": looked.forecasts, "scores": looked.scores, "problem": looked.problem}
+    if found is None:
+        return {**told, "health": None}
+    names = ("warnings", "expected", "happened", "brier", "limit", "baseline_brier", "chance", "breach")
+    numbers = {name: getattr(found, name) for name in names}
+    return {**told, "health": {**numbers, "champion": found.version.name, "version": found.version.pk}}
+
+
+def _warned(looked: watching.Round) -> str:
+    said = f"{looked.line}: {looked.forecasts} warnings stand, {looked.scores} were scored."
+    if looked.problem:
+        said = f"{looked.line}: nothing was said, {looked.scores} were scored: {looked.problem}"
+    found = looked.health
+    if found is None or not found.warnings:
+        return said
+    came = f"{found.happened:.0f} of {found.warnings} came true where {found.expected:.1f} were expected"
+    return f"{said} {found.version.name}: {came}. {found.breach}".rstrip()
 
 
 def _text(done: Round) -> str:

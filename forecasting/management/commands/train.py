@@ -1,4 +1,4 @@
-"""`manage.py train`: fit, score and register the models of a market, or of imported assets."""
+"""`manage.py train`: fit, score and register the models of a market, of imported assets, or of warnings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from forecasting import gate, runs, training
+from forecasting.backtests.cascade import AMOUNT, BOOKS
+from forecasting.backtests.cascade import HORIZONS as HOURS
+from forecasting.backtests.cascade import KIND as BACKTEST
+from forecasting.backtests.cascade import targets as targets_of
 from forecasting.core.league import HORIZONS
 from forecasting.fields import DAYS, SPANS, split
 from forecasting.models import Decision, ModelVersion, TrainingRun
 from forecasting.selectors import final_snapshot
+from forecasting.warners.plans import Plan
 from governance import deployments
 from governance.errors import InputError
 from governance.management.base import BreakwaterCommand
@@ -18,11 +23,11 @@ from governance.models import Deployment
 
 
 class Command(BreakwaterCommand):
-    """Train the models of every market, of some, or of imported assets."""
+    """Train the models of every market, of some, of imported assets, or of warnings."""
 
     help = (
         "Train models in the Celery worker: of volatility and cascades on the newest final snapshot of each market, "
-        "or the league's on imported prices (--source)."
+        "the league's on imported prices (--source), or warnings of liquidations on imported files (--warnings)."
     )
     needs = ("database", "broker", "worker")
     reports = True
@@ -35,13 +40,33 @@ class Command(BreakwaterCommand):
         parser.add_argument("--source", default="", help="imported prices to train on, in place of markets")
         parser.add_argument("--assets", default="", metavar="A,B", help="with --source: which assets compete")
         parser.add_argument(
+            "--warnings", action="store_true", help="train warnings of liquidations, in place of markets"
+        )
+        parser.add_argument(
+            "--liquidations", default="", metavar="A,B", help="with --warnings: datasets (default: all)"
+        )
+        parser.add_argument(
+            "--funding", default="", metavar="A,B", help="with --warnings: datasets (default: all; none: without)"
+        )
+        parser.add_argument(
+            "--usd", type=float, default=AMOUNT, help="with --warnings: to foresee (default: %(default).0f)"
+        )
+        parser.add_argument("--books", default="", metavar="A,B", help=f"with --warnings: {BOOKS}")
+        parser.add_argument(
+            "--train-until",
+            default="",
+            metavar="DATE",
+            help="with --warnings: learn from what was known at the end of this day",
+        )
+        parser.add_argument(
             "--days", type=int, default=DAYS, help="with --source: days forecast out of sample (default: %(default)s)"
         )
         parser.add_argument(
             "--horizons",
-            default=",".join(SPANS),
+            default="",
             metavar="H,H",
-            help=f"with --source: among {', '.join(HORIZONS)} (default: %(default)s)",
+            help=f"with --source: among {', '.join(HORIZONS)} (default: {','.join(SPANS)}); with --warnings: hours"
+            f" (default: {HOURS})",
         )
         parser.add_argument("--cancel", type=int, metavar="ID", help="stop a training run, in place of asking for one")
         parser.add_argument("--timeout", type=float, default=900.0, help="seconds to wait (default: %(default).0f)")
@@ -59,6 +84,9 @@ class Command(BreakwaterCommand):
         if cancel is not None:
             run = runs.cancel(cancel)
             self.answer({"id": run.pk, "status": run.status, "error": run.error}, f"Training run {run.pk}: {run.error}")
+            return
+        if options["warnings"]:
+            self._warnings(slugs, source, timeout=timeout, **options)
             return
         if source:
             if slugs:
@@ -105,7 +133,7 @@ class Command(BreakwaterCommand):
         timeout: float,
         **_: Any,  # noqa: ANN401
     ) -> None:
-        config = {"days": days, "horizons": split(horizons)}
+        config = {"days": days, "horizons": split(horizons or ",".join(SPANS))}
         run = training.request_source(source, split(assets), seed=seed, config=config)
         self._tell(run)
         with self.progress(f"training on {source}") as progress:
@@ -132,6 +160,30 @@ class Command(BreakwaterCommand):
             _league_text(versions, used=used, decided=list(decided)),
         )
 
+    def _warnings(
+        self,
+        slugs: list[str],
+        source: str,
+        *,
+        timeout: float,
+        seed: int,
+        train_until: str,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        if slugs:
+            raise InputError("Name markets or --warnings, not both.", field="warnings", value=", ".join(slugs))
+        asked = BACKTEST.request({**options, "source": source, "train_until": train_until})
+        made: list[ModelVersion] = []
+        for target in targets_of(asked):
+            alone = [pair for pair in asked["foreseen"] if pair == [target.hours, target.usd]]
+            chosen = {**asked, "foreseen": alone}
+            run = training.request_warnings(Plan(chosen=chosen, target=target, until=asked["train_until"]), seed=seed)
+            self._tell(run)
+            with self.progress(f"training {target.name}") as progress:
+                made.append(training.wait(run, progress=progress, timeout=timeout))
+        told = [_warning(version) for version in made]
+        self.answer({"lines": told}, "\n".join(_warning_text(one) for one in told))
+
     def _tell(self, run: TrainingRun) -> None:
         if run.status in runs.OPEN:
             self.say(f"Training run {run.pk}; `manage.py train --cancel {run.pk}` stops it.")
@@ -143,6 +195,44 @@ def _report(deployment: Deployment, cascade: ModelVersion) -> dict[str, object]:
         "deployment": deployment.slug,
         "models": [_version(version) for version in versions],
     }
+
+
+def _warning(version: ModelVersion) -> dict[str, Any]:
+    """Return the versions that were made together with one, and what was decided about them."""
+    rows = ModelVersion.objects.filter(line=version.line, dataset=version.dataset, code_version=version.code_version)
+    versions, used = list(rows.select_related("dataset").order_by("pk")), gate.in_use(version.line)
+    return {
+        "line": version.line,
+        "target": version.config["target"],
+        "models": [_version(one) | {"version": one.pk, "in_use": one == used} for one in versions],
+        "decisions": [
+            {
+                "version": one.version_id,
+                "model": one.version.name,
+                "decision": one.kind,
+                "reason": one.reason,
+                **one.facts,
+            }
+            for one in Decision.objects.filter(version__in=versions).select_related("version")
+        ],
+    }
+
+
+def _warning_text(told: dict[str, Any]) -> str:
+    first = told["models"][0]["metrics"]
+    lines = [
+        f"{told['line']}: {first['days']} days forecast unseen, {first['episodes']} episodes; Brier skill, PR-AUC, ECE:"
+    ]
+    for one in told["models"]:
+        numbers = (one["metrics"][name] for name in ("brier_skill", "pr_auc", "ece"))
+        cells = " ".join("      -" if value is None else f"{value:7.3f}" for value in numbers)
+        lines.append(f"  {one['version']:>5} {one['name']:<14} {cells}{'  in use' if one['in_use'] else ''}")
+    judged: list[dict[str, Any]] = next(
+        (one["metrics"]["judged"] for one in told["models"] if one["metrics"]["judged"]), []
+    )
+    lines += [f"  {one['name']} {one['why']}." for one in judged]
+    lines += [f"{one['model']} {one['decision']}: {one['reason']}" for one in told["decisions"]]
+    return "\n".join(lines)
 
 
 def _version(version: ModelVersion) -> dict[str, object]:

@@ -20,6 +20,8 @@ from tests.e2e.sample import imports as make_imports
 from tests.e2e.sample import market as make_market
 from tests.e2e.sample import models as make_models
 from tests.e2e.sample import recommendation as make_recommendation
+from tests.e2e.sample import simulations as make_simulations
+from tests.e2e.sample import warnings as make_warnings
 from tests.e2e.sample.base import DAY, HEAD, HEAD_TIME, RESERVES, account_of, hash_of
 
 
@@ -39,6 +41,8 @@ class Sample:
     volatility: ModelVersion
     backtest: BacktestRun
     contender: ModelVersion
+    futures: BacktestRun
+    replay: BacktestRun
 
 
 def fill() -> Sample:
@@ -77,6 +81,8 @@ def fill() -> Sample:
     backtest = make_backtests.backtest(rng)
     make_imports.imports(rng)
     contender = make_contest.contest(rng, backtest.dataset)
+    replay, futures = make_simulations.simulations()
+    make_warnings.warnings(rng)
     first = AccountState.objects.filter(snapshot=snapshot).order_by("health_factor")[3]
     return Sample(
         market=market,
@@ -91,4 +97,6 @@ def fill() -> Sample:
         volatility=volatility,
         backtest=backtest,
         contender=contender,
+        futures=futures,
+        replay=replay,
     )

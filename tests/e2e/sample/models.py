@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
+from forecasting import artifacts
 from forecasting.models import Dataset, Forecast, ModelVersion, Reserve, TrainingRun
 from governance.models import Deployment
 from tests.e2e.sample.base import DAY, HEAD, HEAD_TIME, RESERVES, START, hash_of
 
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+DEPTH = 40e6  # USD, of what liquidations move
 NORMAL = (-2.326, -1.645, -0.674, 0.0, 0.674, 1.645, 2.326)
 
 
@@ -26,7 +29,7 @@ def models(
         coverage_digest=hash_of("digest"),
         facts={"deployment": market.pk, "symbols": [reserve.symbol for reserve in reserves]},
     )
-    common = {
+    common: dict[str, Any] = {
         "deployment": market,
         "dataset": dataset,
         "code_version": hash_of("code")[2:],
@@ -59,13 +62,22 @@ def models(
         metrics={"loss": "qlike", "model": "har", "baseline": "ewma", "days": 380, "assets": scores},
         **common,
     )
+    depths = {"assets": [{"symbol": r.symbol, "depth": DEPTH if r.index < 3 else None} for r in reserves]}
+    content = artifacts.content_of(
+        kind="cascade",
+        name="filtered-simulation",
+        dataset=dataset.hash,
+        seed=common["seed"],
+        config=common["config"],
+        parameters=depths,
+    )
     cascade = ModelVersion.objects.create(
         kind="cascade",
         name="filtered-simulation",
-        artifact_hash=hash_of("cascade"),
+        artifact_hash=artifacts.content_hash(artifacts.pack(content)),
         verdict="champion",
         parent=volatility,
-        parameters={"assets": []},
+        parameters=depths,
         metrics={
             "loss": "crps",
             "baseline": "normal random walk with EWMA variance",

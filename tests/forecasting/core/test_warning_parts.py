@@ -8,7 +8,8 @@ from scipy.stats import t as student
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
-from forecasting.core.warning import logistic, scores
+from forecasting.core.volatility.trees import plain, restored
+from forecasting.core.warning import boosted, logistic, scores
 from forecasting.core.warning.events import MAIN, THRESHOLDS, Episode, Target, episodes, outcomes
 from forecasting.core.warning.features import COLUMNS, Hours, tables
 from forecasting.core.warning.ladder import _beyond, faded, ladder
@@ -246,3 +247,14 @@ def test_intervals_hold_the_figure_and_say_which_is_better():
     assert low <= scores.average_precision(came, good) <= high
     assert found["other"]["pr_auc_gain"][0] > 0
     assert found["model"]["pr_auc_gain"] == [0, 0]
+
+
+def test_trees_as_plain_data_say_what_the_library_says():
+    draw = np.random.default_rng(5)
+    x = draw.normal(size=(4_000, len(COLUMNS)))
+    came = (draw.uniform(size=4_000) < 1 / (1 + np.exp(2 - 2 * x[:, 0]))).astype(float)
+    model = boosted.grow(x, came, hours=6, seed=1)
+    grown = plain(model)
+    assert np.array_equal(grown.raw(x), model.decision_function(x))
+    assert np.array_equal(restored(grown.parameters).raw(x), grown.raw(x))
+    assert np.array_equal(boosted.fit(x, came, hours=6, seed=1)(x), np.round(grown.raw(x), boosted.DIGITS))

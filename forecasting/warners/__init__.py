@@ -1,0 +1,1 @@
+"""Warnings of liquidations as registered models: trained, judged, published, scored and watched."""
