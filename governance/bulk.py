@@ -51,8 +51,9 @@ def copy_binary(model: type[models.Model], columns: Sequence[str], rows: bytes) 
     """Insert rows that are already in COPY's binary format, without its signature and trailer."""
     with copying(_statement(model, columns) + sql.SQL(" (FORMAT BINARY)")) as copy:
         copy.write(_SIGNATURE)
-        for at in range(0, len(rows), _PIECE):
-            copy.write(rows[at : at + _PIECE])
+        with memoryview(rows) as whole:
+            for at in range(0, len(rows), _PIECE):
+                copy.write(whole[at : at + _PIECE])
         copy.write(_TRAILER)
 
 

@@ -93,7 +93,7 @@ class _Answer(msgspec.Struct, gc=False):
 
 
 _ANSWERS = msgspec.json.Decoder(list[_Answer])
-_id = attrgetter("id")
+_id, _result = attrgetter("id"), attrgetter("result")
 
 
 def read_in_turn(raw: bytes, question: Question) -> Outcome:
@@ -153,13 +153,13 @@ def results(raw: bytes, count: int) -> list[Any] | Refusal:
         message = f"The node's answer does not have the shape of logs and headers: {error}."
         raise DishonestAnswer(message, kind="truncated") from error
     answered.sort(key=_id)
-    if [answer.id for answer in answered] != list(range(count)):
+    if list(map(_id, answered)) != list(range(count)):
         message = "The node's batch answer has other ids than were asked for."
         raise DishonestAnswer(message, kind="truncated")
     for number, answer in enumerate(answered):
         if answer.error is not None or answer.result is None:
             return Refusal(number, answer.error)
-    return [answer.result for answer in answered]
+    return list(map(_result, answered))
 
 
 def as_logs(found: object) -> list[RawLog]:
@@ -197,7 +197,8 @@ def _doubtful(masks: Mapping[str, int], headers: Sequence[RawHeader], seen: set[
     """Return the hashes of the blocks whose bloom may hold an address that gave no log."""
     found = []
     for header in headers:
-        bloom = quantity(header.logs_bloom, "a block's bloom")
-        if any(bloom & mask == mask and (header.hash, address) not in seen for address, mask in masks.items()):
+        silent = [mask for address, mask in masks.items() if (header.hash, address) not in seen]
+        bloom = quantity(header.logs_bloom, "a block's bloom") if silent else 0
+        if any(bloom & mask == mask for mask in silent):
             found.append(header.hash)
     return found

@@ -174,15 +174,17 @@ def _land_headers(chain_id: int, found: Range) -> None:
         raise Orphaned(found.first - 1)
     if after is not None and f"0x{after[1].hex()}" != found.last_hash:
         raise Orphaned(found.last + 1)
-    rows = {
-        number: found.headers[at : at + HEADER_WIDTH]
-        for number, at in enumerate(range(0, len(found.headers), HEADER_WIDTH), start=found.first)
-    }
+    rows = range(0, len(found.headers), HEADER_WIDTH)
     for number, (own, _, _) in held.items():
-        if rows.pop(number)[HASH_AT] != own:
+        at = rows[number - found.first]
+        if found.headers[at : at + HEADER_WIDTH][HASH_AT] != own:
             raise Orphaned(number)
-    if rows:
-        copy_binary(Block, BLOCK_COLUMNS, b"".join(rows.values()))
+    fresh = found.headers
+    if held:
+        lacking = [at for number, at in enumerate(rows, start=found.first) if number not in held]
+        fresh = b"".join([found.headers[at : at + HEADER_WIDTH] for at in lacking])
+    if fresh:
+        copy_binary(Block, BLOCK_COLUMNS, fresh)
 
 
 def rewind(chain: Chain, *, ancestor: int) -> None:
