@@ -16,14 +16,12 @@ import numpy as np
 from forecasting import datasets, forecasts
 from forecasting.core import whatif
 from forecasting.core.book import Book, Floats
-from forecasting.core.cascade import CascadeProblem, CascadeRules, Protocol
+from forecasting.core.cascade import CascadeProblem
 from forecasting.core.config import TrainingConfig
-from forecasting.core.exchange import Curve
-from forecasting.core.liquidators import Liquidators
 from forecasting.core.whatif import Answer, Question
 from forecasting.models import BacktestRun, ImportedAccount, ModelVersion, Position, Snapshot
 from forecasting.selectors import simulations
-from forecasting.simulations import books, depths, imported, lenders, markets, terms
+from forecasting.simulations import markets, posing
 from governance.errors import InputError
 
 MOST_POSITIONS = 150_000  # of a book that is read while a visitor waits
@@ -131,74 +129,31 @@ def _bench(source: Source) -> Bench:
         version = ModelVersion.objects.select_related("dataset").get(pk=source.version)
         config, depth = TrainingConfig.read(version.config), forecasts.depth_of(version, book.symbols)
         words = f"model version {source.version}"
-    problem = _problem(book, depth=depth, rules=config.rules)
+    problem = CascadeProblem(book=book, paths=_still(book), step_hours=1.0, depth=depth, rules=config.rules, threads=1)
     return Bench(problem=problem, depth_from=words, block=snapshot.block_number, time=snapshot.timestamp)
 
 
 def _of_run(run: BacktestRun) -> Bench:
     try:
-        problem = _standing(run.request)
+        for chosen in run.request["protocols"]:
+            _require_readable(_size(chosen))
+        standing = posing.stand(run.request)
     except KeyError as error:  # requests of other versions say other things
         raise InputError(
             f"Simulation {run.pk} was asked for with another version of the code; simulate again.", field="book"
         ) from error
     told = run.result["book"]
     return Bench(
-        problem=problem, depth_from=f"as in simulation {run.pk}", block=told.get("block"), time=told.get("time")
+        problem=standing.on(_still(standing.book)),
+        depth_from=f"as in simulation {run.pk}",
+        block=told.get("block"),
+        time=told.get("time"),
     )
 
 
-def _standing(request: Mapping[str, Any]) -> CascadeProblem:
-    """Return a simulation's books and market without its futures; see `forecasting.simulations.posing`."""
-    for chosen in request["protocols"]:
-        _require_readable(_size(chosen))
-    pair, told = imported.pair(request["as"]), terms.restore(request["parameters"])
-    drafts = [books.draft(chosen, pair=pair, at=request["at"]) for chosen in request["protocols"]]
-    made = [books.price(one, dollars=request["dollars"][one.name], pair=pair, terms=told) for one in drafts]
-    first, *beside = lenders.lay(made).books
-    modelled = markets.depths(request["protocols"][0]) if "market" in request["protocols"][0] else None
-    found = depths.find_depths(
-        first.symbols,
-        price=first.price,
-        stated=request["depth"],
-        quotes=request["quotes"],
-        modelled=modelled.usd if modelled else {},
-    )
-    rules = CascadeRules(**request["market"]["rules"])
-    crew = {name: np.inf if value is None else value for name, value in request["market"]["crew"].items()}
-    return _problem(
-        first,
-        depth=found.usd,
-        rules=rules,
-        curves=found.curves,
-        crew=Liquidators(**crew),
-        beside=tuple(
-            Protocol(name=one.name, book=book, close_factor=rules.close_factor, full_close_below=rules.full_close_below)
-            for one, book in zip(made[1:], beside, strict=True)
-        ),
-    )
-
-
-def _problem(
-    book: Book,
-    *,
-    depth: Floats,
-    rules: CascadeRules,
-    curves: Mapping[int, Curve] | None = None,
-    crew: Liquidators | None = None,
-    beside: tuple[Protocol, ...] = (),
-) -> CascadeProblem:
-    return CascadeProblem(
-        book=book,
-        paths=np.tile(book.price, (1, 1, 1)),
-        step_hours=1.0,
-        depth=depth,
-        rules=rules,
-        threads=1,
-        curves=curves or {},
-        liquidators=crew or Liquidators(),
-        beside=beside,
-    )
+def _still(book: Book) -> Floats:
+    """Return the path on which nothing happens."""
+    return np.tile(book.price, (1, 1, 1))
 
 
 def _size(chosen: Mapping[str, Any]) -> int:

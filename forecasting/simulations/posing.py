@@ -27,20 +27,16 @@ THREADS = 1  # of a unit: workers share the units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Posed:
-    """A simulation, ready for any cut of its paths.
+class Standing:
+    """Books and the market that they sell into, without any future.
 
     Attributes
     ----------
-    dataset : Dataset
-        What is simulated, by content: books, depth, and the scenario with the prices that it stands on.
     lenders : tuple of Lender
         The book that it is about, then those beside it.
     books : tuple of Book
         The same over common columns.
-    world : World
     depths : Depths
-        With what the scenario does to them.
     rules : CascadeRules
     crew : Liquidators
     oracle : Oracle or None
@@ -49,10 +45,8 @@ class Posed:
         What is taken for granted.
     """
 
-    dataset: Dataset
     lenders: tuple[Lender, ...]
     books: tuple[Book, ...]
-    world: World
     depths: Depths
     rules: CascadeRules
     crew: Liquidators
@@ -70,10 +64,10 @@ class Posed:
         """The book that it is about."""
         return self.books[0]
 
-    def problem(self, first: int, count: int) -> CascadeProblem:
-        """Return the problem of ``count`` paths from path ``first`` on."""
-        drawn = self.world.draw(first, count)
-        return self.on(drawn.growth * self.book.price, weights=drawn.weights)
+    @property
+    def step_hours(self) -> float:
+        """Hours of a step."""
+        return 1.0
 
     def on(self, paths: Floats, *, weights: Floats | None = None) -> CascadeProblem:
         """Return the problem on paths (P, T, R) of prices in USD."""
@@ -81,7 +75,7 @@ class Posed:
         return CascadeProblem(
             book=self.book,
             paths=paths,
-            step_hours=self.world.step_hours,
+            step_hours=self.step_hours,
             depth=self.depths.usd,
             rules=self.rules,
             threads=THREADS,
@@ -97,8 +91,33 @@ class Posed:
         )
 
 
-def pose(request: Mapping[str, Any]) -> Posed:
-    """Read what a request is about; the same whenever it is called.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posed(Standing):
+    """A simulation, ready for any cut of its paths; ``depths`` with what the scenario does to them.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        What is simulated, by content: books, depth, and the scenario with the prices that it stands on.
+    world : World
+    """
+
+    dataset: Dataset
+    world: World
+
+    @property
+    def step_hours(self) -> float:
+        """Hours of a step of the world."""
+        return self.world.step_hours
+
+    def problem(self, first: int, count: int) -> CascadeProblem:
+        """Return the problem of ``count`` paths from path ``first`` on."""
+        drawn = self.world.draw(first, count)
+        return self.on(drawn.growth * self.book.price, weights=drawn.weights)
+
+
+def stand(request: Mapping[str, Any]) -> Standing:
+    """Read the books that a request is about, and the market that they sell into; the same whenever it is called.
 
     Raises
     ------
@@ -107,13 +126,12 @@ def pose(request: Mapping[str, Any]) -> Posed:
     DataError
         When what it reads must not be computed on, or is no longer what it was.
     """
-    pair = imported.pair(request["as"])
-    told = terms.restore(request["parameters"])
+    pair, told, first = imported.pair(request["as"]), terms.restore(request["parameters"]), request["protocols"][0]
     drafts = [books.draft(chosen, pair=pair, at=request["at"]) for chosen in request["protocols"]]
     aged = books.require_current(drafts, scenario=request["scenario"], at=request["at"])
     made = tuple(books.price(found, dollars=request["dollars"][found.name], pair=pair, terms=told) for found in drafts)
     laid = lenders.lay(made)
-    book, first = laid.books[0], request["protocols"][0]
+    book, market = laid.books[0], request["market"]
     modelled = markets.depths(first) if "market" in first else None
     found = depths.find_depths(
         book.symbols,
@@ -122,27 +140,26 @@ def pose(request: Mapping[str, Any]) -> Posed:
         quotes=request["quotes"],
         modelled=modelled.usd if modelled else {},
     )
-    world = worlds.open_world(request["scenario"], symbols=book.symbols, prices=book.price)
-    notes = (
-        *world.assumptions,
-        *aged,
-        *(note for lender in made for note in lender.notes),
-        *laid.notes,
-        *_depth_notes(book, found),
-    )
-    market = request["market"]
-    return Posed(
-        dataset=_register(request, laid.books, found),
+    return Standing(
         lenders=made,
         books=laid.books,
-        world=world,
-        depths=found.scaled(np.asarray(world.depth_scale, dtype=np.float64)),
+        depths=found,
         rules=CascadeRules(**market["rules"]),
         crew=Liquidators(**{name: np.inf if value is None else value for name, value in market["crew"].items()}),
         oracle=_oracle(market["oracle"], len(book.symbols)),
         withdrawal=_withdrawal(market["withdrawal"], len(book.symbols)),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=(*aged, *(note for lender in made for note in lender.notes), *laid.notes, *_depth_notes(book, found)),
     )
+
+
+def pose(request: Mapping[str, Any]) -> Posed:
+    """Return a request with its futures; reads and raises as `stand`."""
+    there = stand(request)
+    world = worlds.open_world(request["scenario"], symbols=there.book.symbols, prices=there.book.price)
+    known = {item.name: getattr(there, item.name) for item in fields(Standing)}
+    known["depths"] = there.depths.scaled(np.asarray(world.depth_scale, dtype=np.float64))
+    known["notes"] = tuple(dict.fromkeys((*world.assumptions, *there.notes)))
+    return Posed(**known, dataset=_register(request, there.books, there.depths), world=world)
 
 
 def _depth_notes(book: Book, found: Depths) -> list[str]:
