@@ -11,8 +11,10 @@ import gc
 import multiprocessing
 import os
 import signal
+import struct
 import warnings
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.db import connection, connections
@@ -27,11 +29,16 @@ if TYPE_CHECKING:
 
 MANY = 5_000  # blocks that are missing, from which a second process pays
 STRIDE = 2_000  # blocks that one takes at once: neighbours are landed together, and in the end nobody waits long
+_PIECES = 4_096  # that are waiting at most: their numbers fit into a pipe
+_NUMBER = struct.Struct("q")
 _FORK = multiprocessing.get_context("fork")  # another start would take as long as some ten thousand blocks
 
 
 class Share:
     """Blocks that two processes collect, each taking the next ones when it has done its own.
+
+    Nothing here is locked, so that neither waits for the other when that was killed, wherever it was then: the numbers
+    of the pieces wait in a pipe, of which each reads the next one, and each counts for itself.
 
     Parameters
     ----------
@@ -46,35 +53,41 @@ class Share:
 
     def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
         self.total = sum(last - first + 1 for first, last in ranges)
-        self._pieces = [
-            (low, min(low + STRIDE - 1, last)) for first, last in ranges for low in range(first, last + 1, STRIDE)
-        ]
+        stride = max(STRIDE, self.total // _PIECES)
+        cut = ((low, min(low + stride - 1, last)) for first, last in ranges for low in range(first, last + 1, stride))
+        self._pieces = list(islice(cut, _PIECES))  # what is left of very many holes is for one alone, afterwards
         self._owner = os.getpid()
-        self._taken = _FORK.Value("q", 0)
-        self._landed = _FORK.Value("q", 0)
+        self._landed = _FORK.RawArray("q", 2)
+        self._line, end = os.pipe()
+        os.write(end, b"".join(map(_NUMBER.pack, range(len(self._pieces)))))
+        os.close(end)
+
+    def __del__(self) -> None:
+        os.close(self._line)
 
     def take(self) -> list[tuple[int, int]]:
         """Take the next blocks; none when all are taken, or when a copy has survived its original."""
         if self._owner not in {os.getpid(), os.getppid()}:
             return []
-        with self._taken:
-            number = int(self._taken.value)
-            self._taken.value = number + 1
-        return self._pieces[number : number + 1]
+        number = os.read(self._line, _NUMBER.size)
+        return [self._pieces[_NUMBER.unpack(number)[0]]] if number else []
 
     def landed(self, blocks: int) -> int:
         """Count blocks that this process has landed; return how many both have."""
-        with self._landed:
-            self._landed.value += blocks
-            return int(self._landed.value)
+        self._landed[os.getpid() != self._owner] += blocks
+        return sum(self._landed)
 
 
 def share(ranges: Sequence[tuple[int, int]]) -> Share | None:
-    """Return missing blocks for two processes to share; None when one is as good, or alone may collect them."""
-    found = Share(ranges)
+    """Return missing blocks for two processes to share; None when one is as good, or alone may collect them.
+
+    A worker of Celery may not start another process; there, a long backlog is shared by jobs instead.
+    """
     several = (os.cpu_count() or 1) > 1 and env().fetchers > 1
     limited = env().provider_rps > 0  # of which each process would send as many
-    return None if found.total < MANY or not several or limited or connection.in_atomic_block else found
+    alone = connection.in_atomic_block or multiprocessing.current_process().daemon
+    few = sum(last - first + 1 for first, last in ranges) < MANY
+    return None if few or limited or alone or not several else Share(ranges)
 
 
 @contextmanager
@@ -88,17 +101,25 @@ def copied[Result](work: Callable[[], Result]) -> Iterator[Callable[[], Result |
     """
     mine, theirs = _FORK.Pipe(duplex=False)
     copy = _FORK.Process(target=_serve, args=(work, theirs), daemon=True)
-    gc.freeze()  # what is there now is not looked through again by either, nor its memory copied for that
-    with warnings.catch_warnings():  # threads of others, as that which draws a progress bar, are none of its business
-        warnings.simplefilter("ignore", DeprecationWarning)
-        copy.start()
-    gc.unfreeze()
-    theirs.close()
+    with mine:
+        with theirs:
+            _start(copy)
+        try:
+            yield lambda: _result(mine)
+        finally:
+            copy.terminate()
+            copy.join()
+            copy.close()
+
+
+def _start(copy: BaseProcess) -> None:
+    gc.freeze()  # what is there now is not looked through again by the copy, nor its memory copied for that
     try:
-        yield lambda: _result(mine)
+        with warnings.catch_warnings():  # threads of others, as that which draws a progress bar, are not its business
+            warnings.simplefilter("ignore", DeprecationWarning)
+            copy.start()
     finally:
-        _end(copy)
-        mine.close()
+        gc.unfreeze()
 
 
 def _result[Result](line: Connection[Result, Result]) -> Result | None:
@@ -106,12 +127,6 @@ def _result[Result](line: Connection[Result, Result]) -> Result | None:
         return line.recv()
     except EOFError:
         return None
-
-
-def _end(copy: BaseProcess) -> None:
-    copy.terminate()
-    copy.join()
-    copy.close()
 
 
 def _serve[Result](work: Callable[[], Result], line: Connection[Result, Result]) -> None:

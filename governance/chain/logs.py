@@ -164,6 +164,8 @@ def _collect_stream(client: Client, stream: Stream, *, to_block: int, progress: 
     if share is not None:
 
         def help_out() -> Tally:
+            for said in (client.faults, client.seen):
+                said()  # what came before the copy was made is the original's to tell
             with _conversation(client, stream.deployment.chain, stream.first_block, to_block):
                 found = collect_stream(client, stream, to_block=to_block, progress=quiet, share=share)
             found.failures.clear()

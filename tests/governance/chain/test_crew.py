@@ -11,8 +11,8 @@ from django.db import connection
 
 from governance.chain import crew, logs
 from governance.env import env
-from governance.errors import ChainUnavailable
-from governance.models import Block, Coverage, Log
+from governance.errors import ChainUnavailable, DishonestAnswer
+from governance.models import Block, Coverage, Incident, Log
 from tests.market import watch
 
 UP_TO = 120
@@ -65,6 +65,13 @@ def test_two_processes_land_what_one_does(chain_client, deployment, many, monkey
     assert max(done for done, _ in told) <= {total for _, total in told}.pop() == report.blocks
     assert multiprocessing.active_children() == []
     assert backends() == 1  # the other one's connection was its own, and ours still works
+
+
+def test_what_was_found_before_is_told_once(chain_client, deployment, many):
+    error = DishonestAnswer("It lied.", kind="duplicate", host=chain_client.host)
+    chain_client.distrust(error, first=3, last=4)
+    logs.collect(chain_client, deployment, to_block=UP_TO)
+    assert [row.times for row in Incident.objects.filter(kind="duplicate")] == [1]
 
 
 def test_both_have_their_share(chain_client, deployment, many, monkeypatch):
@@ -136,6 +143,17 @@ def test_a_copy_whose_original_is_gone_takes_nothing():
     assert share.take() == []
 
 
+def test_very_many_blocks_are_cut_into_as_many_pieces_as_may_wait(monkeypatch):
+    monkeypatch.setattr(crew, "_PIECES", 4)
+    taken = []
+    share = crew.Share([(0, 12 * crew.STRIDE - 1)])
+    while found := share.take():
+        taken += found
+    assert [first for first, _ in taken] == [0, 3 * crew.STRIDE, 6 * crew.STRIDE, 9 * crew.STRIDE]
+    holes = crew.Share([(10 * at, 10 * at) for at in range(9)])
+    assert [holes.take() for _ in range(5)] == [[(0, 0)], [(10, 10)], [(20, 20)], [(30, 30)], []]
+
+
 def test_pieces_cover_what_is_missing_once():
     share = crew.Share([(5, 5), (10, 10 + 2 * crew.STRIDE)])
     taken = [share.take() for _ in range(6)]
@@ -149,6 +167,13 @@ def test_pieces_cover_what_is_missing_once():
     ]
     assert share.total == 2 + 2 * crew.STRIDE
     assert (share.landed(3), share.landed(4)) == (3, 7)
+
+
+def test_a_worker_shares_with_nobody(transactional_db, many, monkeypatch):
+    """Celery's workers are daemons, which may not have children."""
+    assert crew.share([(0, 10**6)]) is not None
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    assert crew.share([(0, 10**6)]) is None
 
 
 @pytest.mark.django_db
