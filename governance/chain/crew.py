@@ -10,12 +10,16 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import pickle
+import select
 import signal
 import struct
+import time
+import traceback
 import warnings
 from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import connection, connections
 
@@ -24,14 +28,12 @@ from governance.errors import BreakwaterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from multiprocessing.connection import Connection
-    from multiprocessing.process import BaseProcess
 
 MANY = 5_000  # blocks that are missing, from which a second process pays
 STRIDE = 2_000  # blocks that one takes at once: neighbours are landed together, and in the end nobody waits long
 _PIECES = 4_096  # that are waiting at most: their numbers fit into a pipe
 _NUMBER = struct.Struct("q")
-_FORK = multiprocessing.get_context("fork")  # another start would take as long as some ten thousand blocks
+PATIENCE = 120.0  # seconds for the copy to land what it still has, after which the original lands that itself
 
 
 class Share:
@@ -57,7 +59,7 @@ class Share:
         cut = ((low, min(low + stride - 1, last)) for first, last in ranges for low in range(first, last + 1, stride))
         self._pieces = list(islice(cut, _PIECES))  # what is left of very many holes is for one alone, afterwards
         self._owner = os.getpid()
-        self._landed = _FORK.RawArray("q", 2)
+        self._landed = multiprocessing.RawArray("q", 2)
         self._line, end = os.pipe()
         os.write(end, b"".join(map(_NUMBER.pack, range(len(self._pieces)))))
         os.close(end)
@@ -92,50 +94,63 @@ def share(ranges: Sequence[tuple[int, int]]) -> Share | None:
 
 @contextmanager
 def copied[Result](work: Callable[[], Result]) -> Iterator[Callable[[], Result | None]]:
-    """Let a copy of this process do some work meanwhile.
+    """Let a copy of this process do some work meanwhile; it is ended with the block.
+
+    It is forked without `multiprocessing`, whose hooks would first tidy up after libraries that hold connections here,
+    and may wait for them for ever.
 
     Yields
     ------
     callable
-        Waits for the copy and returns its result; None when it did not come to one.
+        Waits for the copy and returns its result; None when it did not come to one in time.
     """
-    mine, theirs = _FORK.Pipe(duplex=False)
-    copy = _FORK.Process(target=_serve, args=(work, theirs), daemon=True)
-    with mine:
-        with theirs:
-            _start(copy)
-        try:
-            yield lambda: _result(mine)
-        finally:
-            copy.terminate()
-            copy.join()
-            copy.close()
+    line, end = os.pipe()
+    copy = _fork()
+    if not copy:
+        _serve(work, end)
+    os.close(end)
+    try:
+        yield lambda: _result(line)
+    finally:
+        os.close(line)
+        os.kill(copy, signal.SIGKILL)
+        os.waitpid(copy, 0)
 
 
-def _start(copy: BaseProcess) -> None:
+def _fork() -> int:
     gc.freeze()  # what is there now is not looked through again by the copy, nor its memory copied for that
     try:
         with warnings.catch_warnings():  # threads of others, as that which draws a progress bar, are not its business
             warnings.simplefilter("ignore", DeprecationWarning)
-            copy.start()
+            return os.fork()
     finally:
         gc.unfreeze()
 
 
-def _result[Result](line: Connection[Result, Result]) -> Result | None:
-    try:
-        return line.recv()
-    except EOFError:
-        return None
+def _result(line: int) -> Any:  # noqa: ANN401 - what the work returned
+    said, until = b"", time.monotonic() + PATIENCE
+    while select.select([line], [], [], max(until - time.monotonic(), 0))[0]:
+        piece = os.read(line, 65_536)
+        if not piece:
+            return pickle.loads(said) if said else None  # noqa: S301 - our own copy pickled it
+        said += piece
+    return None
 
 
-def _serve[Result](work: Callable[[], Result], line: Connection[Result, Result]) -> None:
+def _serve[Result](work: Callable[[], Result], end: int) -> NoReturn:
     """Do the work, in the copy: with connections of its own, and none of the original's ways to be interrupted."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.freeze()
-    for alias in list(connections):
-        with suppress(AttributeError):  # it was never used
-            del connections[alias]
-    with suppress(BreakwaterError, BrokenPipeError):  # the original meets the same fault, and says so
-        line.send(work())
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        gc.freeze()
+        for alias in list(connections):
+            with suppress(AttributeError):  # it was never used
+                del connections[alias]
+        with suppress(BreakwaterError, BrokenPipeError):  # the original meets the same fault, and says so
+            os.write(end, pickle.dumps(work()))
+        status = 0
+    except BaseException:  # noqa: BLE001 - nothing may go on from here as if it were the original
+        traceback.print_exc()
+    finally:
+        os._exit(status)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import multiprocessing.util
 import os
 import signal
+import time
 
+import psutil
 import pytest
 from django.db import connection
 
@@ -47,10 +49,20 @@ def undisturbed(client, deployment) -> tuple[list[tuple[object, ...]], list[tupl
     return found
 
 
+def children() -> list[int]:
+    return [child.pid for child in psutil.Process().children() if child.cmdline() == psutil.Process().cmdline()]
+
+
 def backends() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-        return int(cursor.fetchone()[0])
+    """Return how many connections there are, once the server has noticed that some ended."""
+    for _ in range(100):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+            found = int(cursor.fetchone()[0])
+        if found == 1:
+            break
+        time.sleep(0.05)
+    return found
 
 
 def test_two_processes_land_what_one_does(chain_client, deployment, many, monkeypatch):
@@ -63,7 +75,7 @@ def test_two_processes_land_what_one_does(chain_client, deployment, many, monkey
     assert (report.last, report.gaps) == (UP_TO, 0)
     assert (report.blocks, report.logs) == (len(before[1]), len(before[0]))
     assert max(done for done, _ in told) <= {total for _, total in told}.pop() == report.blocks
-    assert multiprocessing.active_children() == []
+    assert children() == []
     assert backends() == 1  # the other one's connection was its own, and ours still works
 
 
@@ -133,7 +145,43 @@ def test_it_ends_when_the_first_one_cannot_go_on(chain_client, deployment, many,
     monkeypatch.setattr(logs, "collect_stream", fail)
     with pytest.raises(ChainUnavailable, match="gone"):
         logs.collect(chain_client, deployment, to_block=UP_TO)
-    assert multiprocessing.active_children() == []
+    assert children() == []
+
+
+def test_a_copy_that_hangs_is_not_waited_for(chain_client, deployment, many, monkeypatch):
+    original, land = os.getpid(), logs.collect_stream
+
+    def hang(*args, **options):
+        if os.getpid() != original:
+            multiprocessing.Event().wait(60)
+        return land(*args, **options)
+
+    monkeypatch.setattr(crew, "PATIENCE", 0.2)
+    monkeypatch.setattr(logs, "collect_stream", hang)
+    report = logs.collect(chain_client, deployment, to_block=UP_TO)
+    assert (report.last, report.gaps) == (UP_TO, 0)
+    assert children() == []
+
+
+class Library:
+    """Something that tidies up in processes that `multiprocessing` forks; kombu does, and waits for ever at times."""
+
+    def tidy(self):
+        os._exit(9)
+
+
+def test_what_libraries_do_after_a_fork_is_not_done(chain_client, deployment, many, monkeypatch):
+    library, landed, land = Library(), [], logs.collect_stream
+    multiprocessing.util.register_after_fork(library, Library.tidy)
+
+    def noted(*args, **options):
+        landed.append(land(*args, **options))
+        return landed[-1]
+
+    monkeypatch.setattr(crew.Share, "take", _slowly(crew.Share.take))
+    monkeypatch.setattr(logs, "collect_stream", noted)
+    report = logs.collect(chain_client, deployment, to_block=UP_TO)
+    assert sum(tally.blocks for tally in landed) < report.blocks
 
 
 def test_a_copy_whose_original_is_gone_takes_nothing():
