@@ -3,10 +3,11 @@
     python -m benchmarks.cascade [--worlds 1000] [--million] [--mesa PYTHON] [--cadcad PYTHON] [--slice 3]
 
 Book and paths are random with fixed seeds: health factors from 1.02 to 2.5, hourly random walks over a day, impact,
-decay and the profit test on. ``--million`` adds 1,000,000 positions. ``--mesa`` and ``--cadcad`` name interpreters in
-which the peers are installed; they run the first ``--slice`` paths of the same work, come to the same numbers (the
-difference is printed), and their time is scaled to all paths. Compilation is never counted: the engine is warmed up
-first, and its cache stays on disk.
+decay and the profit test on. In the collapses one asset, or all that are held, fall to a tenth on a depth of a third of
+all collateral; most of what is liquidated then waits for depth, and most accounts cannot be served. ``--million`` adds
+1,000,000 positions. ``--mesa`` and ``--cadcad`` name interpreters in which the peers are installed; they run the first
+``--slice`` paths of the same work, come to the same numbers (the difference is printed), and their time is scaled to
+all paths. Compilation is never counted: the engine is warmed up first, and its cache stays on disk.
 """
 
 from __future__ import annotations
@@ -77,6 +78,19 @@ def problem(
     )
 
 
+def collapse(*, paths: int, falling: int = 1) -> CascadeProblem:
+    """Return 10,000 accounts over 6 collaterals and 3 debts; the first ``falling`` assets fall to a tenth in a day."""
+    posed = problem(paths=paths, collaterals=6, debts=3)
+    steps, assets = posed.paths.shape[1:]
+    fall = 0.1 ** (np.arange(1, steps + 1) / steps)
+    total = float((posed.book.collateral @ posed.book.price).sum())
+    return dataclasses.replace(
+        posed,
+        paths=posed.paths * np.where(np.arange(assets) < falling, fall[:, None], 1.0),
+        depth=np.where(np.isinf(posed.depth), np.inf, total / 3),
+    )
+
+
 def seconds(function: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
     """Return the best of three runs; processor time by default, which other programs disturb least."""
     times = []
@@ -109,6 +123,8 @@ def sizes(*, million: bool) -> None:
     for accounts, paths, steps in ((10_000, 1000, 24), (10_000, 2000, 24), (10_000, 1000, 48), (100_000, 1000, 24)):
         print(line(f"{accounts} x {paths} x {steps}", problem(accounts=accounts, paths=paths, steps=steps)))
     print(line("10000 x 1000 x 24, 6 + 3 assets", problem(collaterals=6, debts=3)))
+    print(line("10000 x 500 x 24, one collapses", collapse(paths=500)))
+    print(line("10000 x 50 x 24, all collapse", collapse(paths=50, falling=6)))
     if million:
         print(line("1000000 x 1000 x 24", problem(accounts=1_000_000)))
 

@@ -2,17 +2,20 @@
 
 A book is known from its time on and holds until the next one of its source, for `HOLD` at most. Books come from
 imported positions that state their time (``positions/NAME``) and from snapshots of collected markets (``market/SLUG``);
-depth comes from imported quotes (``quotes/NAME``). Of each hour the books of all sources are added up.
+depth comes from imported quotes (``quotes/NAME``). Of each hour the books of all sources are added up. Positions whose
+accounts have times of their own are put together: see `_states`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, localcontext
 from functools import lru_cache
+from itertools import groupby, takewhile
 
 import numpy as np
-from django.db.models import F, Sum
+from django.db.models import Sum
 
 from forecasting import forecasts
 from forecasting.core import tables
@@ -31,13 +34,17 @@ from governance.models import Deployment
 HOLD = 24  # hours for which a book stands in for the next one
 MARKET = "market"
 NONE = "none"
+WHOLE = 0.9  # share of the accounts known so far with which positions of one time are a whole book, not some accounts
+DIGITS = 100  # of sums of debt, so that taking away what was added leaves nothing
 FALLS = (5, 10)  # per cent of the price, all collateral alike
 IMPACT = 0.02  # at which depth is read
 FEWEST_QUOTES = 8  # of one hour, that a curve is fitted to
 PATHS, SEED = 500, 1
 THOUSAND = 1e3
 KINDS = (ImportedDataset.Kind.POSITIONS, ImportedDataset.Kind.QUOTES)
+STATE = ("timestamp", "book", "account", "health_factor", "debt")
 
+type State = tuple[int, str, str, Decimal | None, Decimal | None]
 type Columns = dict[str, Floats]
 type Points = dict[int, float]  # by unix seconds
 
@@ -142,19 +149,57 @@ def _of_positions(name: str, version: int) -> dict[str, Points]:
     file = newest(find(name), version=version)
     rows = ImportedAccount.objects.filter(dataset=file.dataset_id, version__lte=file.version, timestamp__gt=0)
     out: dict[str, Points] = defaultdict(dict)
-    for fall in FALLS:
-        near = rows.filter(health_factor__gte=1, health_factor__lt=100 / (100 - fall))
-        owed = {(base, at): float(sum_) for base, at, sum_ in _owed(near)}
-        for base, at in rows.values_list("base", "timestamp").distinct():
-            column = f"near_debt_{fall}" + ("_eth" if base == "ETH" else "")
-            if base in {"USD", "ETH"}:
-                out[column][at // MICRO] = owed.get((base, at), 0.0)
+    for base in sorted({"USD", "ETH"} & set(rows.values_list("base", flat=True).distinct())):
+        told = rows.filter(base=base).order_by("timestamp").values_list(*STATE)
+        for at, owed in _states(told.iterator(10_000)):
+            for fall, debt in zip(FALLS, owed, strict=True):
+                out[f"near_debt_{fall}" + ("_eth" if base == "ETH" else "")][at] = debt
     return out
 
 
-def _owed(near: object) -> Iterator[tuple[str, int, float]]:
-    found = near.values("base", "timestamp").annotate(owed=Sum(F("debt")))  # type: ignore[attr-defined]
-    yield from ((row["base"], row["timestamp"], float(row["owed"] or 0)) for row in found)
+def _states(rows: Iterable[State]) -> Iterator[tuple[int, tuple[float, ...]]]:
+    """Yield for each time the debt near liquidation, by `FALLS`, of the accounts known then.
+
+    Positions of one time are a whole book when they have nearly all accounts of before (`WHOLE`): those that they leave
+    out are gone. Otherwise they are some accounts' news, and the others are as they were, for `HOLD` at most.
+
+    Parameters
+    ----------
+    rows : iterable of (int, str, str, Decimal or None, Decimal or None)
+        Time (microseconds), book, account, health factor and debt, by time.
+    """
+    known: dict[tuple[str, str], tuple[int, tuple[Decimal, ...]]] = {}  # the oldest first
+    total = [Decimal(0)] * len(FALLS)
+
+    def leave(place: tuple[str, str]) -> None:
+        _, gone = known.pop(place)
+        total[:] = [one - part for one, part in zip(total, gone, strict=True)]
+
+    def over(stamp: int) -> list[tuple[str, str]]:
+        return list(takewhile(lambda place: known[place][0] < stamp - HOLD * HOUR * MICRO, known))
+
+    for stamp, group in groupby(rows, key=lambda row: row[0]):
+        with localcontext(prec=DIGITS):
+            news = {(book, account): _near(health, debt) for _, book, account, health, debt in group}
+            for place in over(stamp):
+                leave(place)
+            books = {book for book, _ in news}
+            before = [place for place in known if place[0] in books]
+            again = [place for place in before if place in news]
+            for place in before if len(again) >= WHOLE * len(before) else again:
+                leave(place)
+            for place, near in news.items():
+                known[place] = (stamp, near)
+                total[:] = [one + part for one, part in zip(total, near, strict=True)]
+        yield stamp // MICRO, tuple(map(float, total))
+
+
+def _near(health: Decimal | None, debt: Decimal | None) -> tuple[Decimal, ...]:
+    """Return an account's debt where a fall of prices would make it due, else 0."""
+    return tuple(
+        debt if debt and health is not None and health >= 1 and health * (100 - fall) < 100 else Decimal(0)
+        for fall in FALLS
+    )
 
 
 def _depths(name: str, version: int, *, asset: str) -> Iterator[tuple[int, float]]:

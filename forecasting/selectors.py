@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, DecimalField, F, IntegerField, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, DecimalField, F, Max, Min, QuerySet, Sum
 from django.db.models.functions import Cast, Power
 
 from forecasting.models import (
@@ -27,9 +27,8 @@ from forecasting.models import (
     TrainingRun,
 )
 from forecasting.models import ReserveState as ReserveStateRow
-from governance.chain import store
 from governance.domain.units import BPS, WAD
-from governance.models import Block, Coverage, Deployment, Reorg
+from governance.models import Block, Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +41,6 @@ MICROS = 10**6
 DIGITS = 10  # of a row's number, at most
 SIMULATION = "simulation"  # the kind of run that is no backtest
 
-HEALTH_EDGES = (WAD, WAD * 105 // 100, WAD * 110 // 100, WAD * 125 // 100, WAD * 150 // 100, 2 * WAD)
-"""Upper edges of the health-factor bands (wad); the last band is open."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricePoint:
@@ -52,28 +48,6 @@ class PricePoint:
 
     timestamp: int
     price: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiquidationDay:
-    """All liquidations of one UTC day (``timestamp`` is its start), in USD with 8 decimals."""
-
-    timestamp: int
-    count: int
-    accounts: int
-    debt_covered: int
-    collateral_seized: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthBand:
-    """Accounts with debt whose health factor (wad) is in [``lower``, ``upper``); ``upper`` 0 is open."""
-
-    lower: int
-    upper: int
-    accounts: int
-    debt_base: int
-    collateral_base: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,21 +60,6 @@ class MarketTotals:
     borrowers: int
     accounts_at_risk: int
     debt_at_risk: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectionStatus:
-    """How far a deployment's history is collected, and how well that is proven."""
-
-    first: int
-    last: int
-    last_hash: str
-    timestamp: int
-    logs: int
-    ranges: int
-    bloom_proven: int
-    reorgs: int
-    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,36 +140,10 @@ def account_state(snapshot: Snapshot, account: str) -> AccountState | None:
     return AccountState.objects.filter(snapshot=snapshot, account__iexact=account).first()
 
 
-def account_history(deployment: Deployment, account: str) -> QuerySet[AccountState]:
-    """Return one account in every snapshot, oldest first."""
-    found = AccountState.objects.filter(snapshot__deployment=deployment, account=account)
-    return found.select_related("snapshot").order_by("snapshot__block_number")
-
-
 def positions(snapshot: Snapshot, account: str) -> QuerySet[Position]:
     """Return what one account holds and owes, in the order of the reserves."""
     found = Position.objects.filter(snapshot=snapshot, account=account)
     return found.select_related("reserve").order_by("reserve__index")
-
-
-def health_bands(snapshot: Snapshot) -> list[HealthBand]:
-    """Return borrowers and their debt by band of health factor, the least healthy first."""
-    lowers, uppers = (0, *HEALTH_EDGES), (*HEALTH_EDGES, 0)
-    rows = AccountState.objects.filter(snapshot=snapshot, debt_base__gt=0)
-    found = []
-    for lower, upper in zip(lowers, uppers, strict=True):
-        inside = Q(health_factor__gte=lower) & (Q(health_factor__lt=upper) if upper else Q())
-        sums = rows.filter(inside).aggregate(n=Count("pk"), debt=Sum("debt_base"), collateral=Sum("collateral_base"))
-        found.append(
-            HealthBand(
-                lower=lower,
-                upper=upper,
-                accounts=sums["n"],
-                debt_base=int(sums["debt"] or 0),
-                collateral_base=int(sums["collateral"] or 0),
-            )
-        )
-    return found
 
 
 def market_totals(snapshot: Snapshot) -> MarketTotals:
@@ -257,49 +190,6 @@ def liquidations(deployment: Deployment, *, account: str = "") -> QuerySet[Liqui
     ).order_by("-block_number", "-log_index")
 
 
-def liquidations_per_day(deployment: Deployment) -> list[LiquidationDay]:
-    """Return the days that had liquidations, oldest first."""
-    rows = (
-        liquidations(deployment)
-        .order_by()
-        .annotate(day=Cast(F("timestamp") / DAY, IntegerField()))
-        .values("day")
-        .annotate(n=Count("pk"), who=Count("account", distinct=True), debt=Sum("debt_base"), seized=Sum("seized_base"))
-        .order_by("day")
-    )
-    return [
-        LiquidationDay(
-            timestamp=row["day"] * DAY,
-            count=row["n"],
-            accounts=row["who"],
-            debt_covered=int(row["debt"]),
-            collateral_seized=int(row["seized"]),
-        )
-        for row in rows
-    ]
-
-
-def collection_status(deployment: Deployment) -> CollectionStatus | None:
-    """Return how far the deployment is collected; None says that nothing was collected yet."""
-    last = store.covered_to(deployment)
-    block = Block.objects.filter(chain=deployment.chain_id, number=last).first()
-    if block is None:
-        return None
-    rows = Coverage.objects.filter(stream__deployment=deployment)
-    sums = rows.aggregate(n=Count("pk"), logs=Sum("n_logs"), proven=Count("pk", filter=Q(proof=Coverage.Proof.BLOOM)))
-    return CollectionStatus(
-        first=deployment.first_block,
-        last=last,
-        last_hash=f"0x{bytes(block.hash).hex()}",
-        timestamp=block.timestamp,
-        logs=sums["logs"],
-        ranges=sums["n"],
-        bloom_proven=sums["proven"],
-        reorgs=Reorg.objects.filter(chain=deployment.chain_id).count(),
-        digest=store.digest(deployment, last),
-    )
-
-
 def versions() -> QuerySet[ModelVersion]:
     """Return every model version, that with the newest data first."""
     rows = ModelVersion.objects.select_related("dataset", "deployment", "parent")
@@ -343,12 +233,17 @@ def simulations() -> QuerySet[BacktestRun]:
     return rows.select_related("dataset").defer("result").order_by("-pk")
 
 
+def row_number(text: str) -> int | None:
+    """Return the number of a row as a visitor wrote it; None for what no row's number is."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else None
+
+
 def backtest(*, kind: str, number: str = "") -> BacktestRun | None:
     """Return the finished backtest ``number`` (empty: the newest) with its result; None says that there is none."""
     done = BacktestRun.objects.filter(kind=kind, status=BacktestRun.Status.DONE).select_related("dataset")
     if number:
-        known = number.isascii() and number.isdigit() and len(number) < DIGITS
-        return done.filter(pk=int(number)).first() if known else None
+        known = row_number(number)
+        return None if known is None else done.filter(pk=known).first()
     return done.order_by("-pk").first()
 
 

@@ -1,12 +1,14 @@
 """The verb of the lab's what-if form: pose a question to a book, and answer it at once.
 
 A book is the market's at a snapshot, or that of a finished simulation. Books and answers are kept in the process by
-what they depend on, so that moving a slider back costs nothing. Nothing is written.
+what they depend on, so that moving a slider back costs nothing; what is not kept is worked out one question at a
+time, whoever asks. Nothing is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,17 +16,21 @@ from typing import Any
 import numpy as np
 
 from forecasting import datasets, forecasts
+from forecasting.backtests import bench as hashes
 from forecasting.core import whatif
 from forecasting.core.book import Book, Floats
 from forecasting.core.cascade import CascadeProblem
 from forecasting.core.config import TrainingConfig
 from forecasting.core.whatif import Answer, Question
 from forecasting.models import BacktestRun, ImportedAccount, ModelVersion, Position, Snapshot
-from forecasting.selectors import simulations
+from forecasting.selectors import row_number, simulations
 from forecasting.simulations import markets, posing
-from governance.errors import InputError
+from governance.errors import ConflictError, ImplausibleData, InputError
+from governance.locks import turn
 
-MOST_POSITIONS = 150_000  # of a book that is read while a visitor waits
+MOST_POSITIONS = 20_000  # of a book that is read while a visitor waits
+PATIENCE = 10.0  # seconds to wait until those are answered who asked before
+LOCK = "what-if"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,7 @@ def market(snapshot: Snapshot) -> Source:
     return Source(snapshot=snapshot.pk, version=version)
 
 
-def simulated(number: str) -> Source:
+def simulated(text: str) -> Source:
     """Return the book of a finished simulation as a source.
 
     Raises
@@ -82,11 +88,10 @@ def simulated(number: str) -> Source:
     InputError
         When there is no such simulation.
     """
-    known = number.isascii() and number.isdigit()
-    done = simulations().filter(status=BacktestRun.Status.DONE)
-    if not known or not done.filter(pk=int(number)).exists():
-        raise InputError(f"There is no finished simulation {number[:20]!r}.", field="book", value=number)
-    return Source(run=int(number))
+    known, done = row_number(text), simulations().filter(status=BacktestRun.Status.DONE)
+    if known is None or not done.filter(pk=known).exists():
+        raise InputError(f"There is no finished simulation {text[:20]!r}.", field="book", value=text[:20])
+    return Source(run=known)
 
 
 def bench(source: Source) -> Bench:
@@ -98,6 +103,8 @@ def bench(source: Source) -> Bench:
         When the book is too large to be read while somebody waits.
     DataError
         When it is no longer what it was, or must not be computed on.
+    ConflictError
+        When others ask more than can be answered.
     """
     return _bench(source)
 
@@ -109,12 +116,36 @@ def ask(source: Source, question: Question) -> Answer:
     ------
     InputError
         For a question that cannot be asked, naming what is wrong; see `forecasting.core.whatif.answer`.
+    ConflictError
+        When others ask more than can be answered.
     """
     return _answer(source, question)
 
 
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep every process of the site but one from reading or answering.
+
+    Raises
+    ------
+    ConflictError
+        When there is no turn in time.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(turn(LOCK, patience=PATIENCE))
+        except ConflictError as error:
+            raise ConflictError("Others are asking just now; ask again in a moment.", lock=LOCK) from error
+        yield
+
+
 @lru_cache(maxsize=4)
 def _bench(source: Source) -> Bench:
+    with _one_at_a_time():
+        return _read(source)
+
+
+def _read(source: Source) -> Bench:
     if source.run is not None:
         return _of_run(simulations().get(pk=source.run))
     if source.snapshot is None:
@@ -134,14 +165,23 @@ def _bench(source: Source) -> Bench:
 
 
 def _of_run(run: BacktestRun) -> Bench:
+    hashes.verify(run)  # nothing is read as an altered request says
     try:
         for chosen in run.request["protocols"]:
             _require_readable(_size(chosen))
         standing = posing.stand(run.request)
+        found = posing.content_hash(run.request, standing)
     except KeyError as error:  # requests of other versions say other things
         raise InputError(
             f"Simulation {run.pk} was asked for with another version of the code; simulate again.", field="book"
         ) from error
+    if found != run.dataset.hash:
+        raise ImplausibleData(
+            f"The book of simulation {run.pk} cannot be read again as it was: it is {found[:12]}, not"
+            f" {run.dataset.hash[:12]}; simulate again.",
+            run=run.pk,
+            hash=found,
+        )
     told = run.result["book"]
     return Bench(
         problem=standing.on(_still(standing.book)),
@@ -174,4 +214,6 @@ def _require_readable(count: int) -> None:
 
 @lru_cache(maxsize=256)
 def _answer(source: Source, question: Question) -> Answer:
-    return whatif.answer(_bench(source).problem, question)
+    problem = _bench(source).problem
+    with _one_at_a_time():
+        return whatif.answer(problem, question)

@@ -65,6 +65,9 @@ NUMERIC = frozenset(
 )
 
 
+FORMULA = frozenset("=+-@\t\r\n")  # with which a spreadsheet takes a cell for one
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
     """An amount of one token, in its smallest unit."""
@@ -157,7 +160,7 @@ class Table:
         """Return all rows as CSV with exact values."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow([column.label for column in self.columns])
+        writer.writerow([_plain(column.label) for column in self.columns])
         writer.writerows([exact(column.value(row)) for column in self.columns] for row in self.rows)
         return buffer.getvalue()
 
@@ -245,7 +248,7 @@ def exact(value: object) -> str:
         case Value(word=word, unit=unit):
             return formatting.word(word, unit)
         case Badge(text=text):
-            return text
+            return _plain(text)
         case Interval(low=low, high=high, happened=happened):
             return "inside" if low <= happened <= high else "outside"
         case (str(), number):  # of the kind "mixed"
@@ -266,7 +269,7 @@ def _plain(value: object) -> str:
             return repr(value)
         case _:
             text = str(value)
-            return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+            return f"'{text}" if text.lstrip(" ")[:1] in FORMULA else text
 
 
 def tables(values: Iterable[object]) -> Iterator[Table]:

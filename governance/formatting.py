@@ -12,6 +12,7 @@ from math import isfinite, isnan
 from governance.domain.units import WAD, render, to_decimal
 
 NO_DEBT_FROM = 10**9 * WAD  # no borrower's health factor is this large; the contract answers 2**256 - 1 for no debt
+LARGEST, LEAST = Decimal("1e18"), Decimal("1e-12")  # beyond these an amount is written as a power of ten
 _SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 NBSP = "\N{NO-BREAK SPACE}"  # keeps a number and its unit on one line
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -20,6 +21,10 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 def compact(amount: Decimal | float, *, digits: int = 3) -> str:
     """Return ``amount`` with ``digits`` significant digits and a scale letter, e.g. ``1.23M``."""
     value = Decimal(str(amount))
+    if not value.is_finite():
+        return "—" if value.is_nan() else "∞" if value > 0 else "−∞"
+    if abs(value) >= LARGEST or 0 < abs(value) < LEAST:
+        return f"{value:.{digits - 1}e}".replace("e+", "e")
     for scale, letter in _SCALES:
         if abs(value) >= scale * Decimal("0.9995"):
             return f"{_significant(value / scale, digits)}{letter}"
@@ -44,6 +49,8 @@ def plain(amount: Decimal | float) -> str:
 def usd(amount: Decimal | float) -> str:
     """Return dollars in short form, e.g. ``$1.23M``; cents below a thousand."""
     value = Decimal(str(amount))
+    if value.is_nan():
+        return "—"
     sign = "−" if value < 0 else ""
     size = abs(value)
     if size < Decimal("0.005"):

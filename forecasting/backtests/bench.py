@@ -12,6 +12,7 @@ from typing import Any
 from forecasting import artifacts
 from forecasting.backtests.base import Arrays, Done, Inputs, Kind, Request, Result, Tick, kind
 from forecasting.models import BacktestRun, BacktestUnit
+from forecasting.selectors import SIMULATION
 from governance.domain.canonical import digest
 from governance.errors import DataError, ImplausibleData, InputError
 from governance.version import code_version
@@ -154,9 +155,14 @@ def opened(row: BacktestUnit) -> Part:
         packed = b""
     found = artifacts.content_hash(packed)
     if found != row.content_hash:
-        message = f"Unit {row.name} of backtest {row.run_id} was altered: its hash is {found[:12]}."
+        message = f"Unit {row.name} of run {row.run_id} was altered: its hash is {found[:12]}."
         raise ImplausibleData(message, unit=row.name, run=row.run_id)
     return Part(arrays=artifacts.unpack(packed), packed=packed, content_hash=found)
+
+
+def called(run: BacktestRun) -> str:
+    """Return what people call a run, at the beginning of a sentence."""
+    return f"{'Simulation' if run.kind == SIMULATION else 'Backtest'} {run.pk}"
 
 
 def verify(run: BacktestRun, *, units: Collection[str] = ()) -> dict[str, str]:
@@ -176,18 +182,14 @@ def verify(run: BacktestRun, *, units: Collection[str] = ()) -> dict[str, str]:
         When units, request or result are not what was stored.
     """
     if run.status != BacktestRun.Status.DONE:
-        raise InputError(
-            f"Backtest {run.pk} is {run.status}; only one that is done has a hash.", field="id", value=run.pk
-        )
+        raise InputError(f"{called(run)} is {run.status}; only one that is done has a hash.", field="id", value=run.pk)
     kept = {row.name: opened(row).content_hash for row in run.units.all()}
     if not kept or (units and kept.keys() != set(units)):
-        message = f"Backtest {run.pk} says that it is done, but has not the {len(units) or 1} units that make it up."
+        message = f"{called(run)} says that it is done, but has not the {len(units) or 1} units that make it up."
         raise ImplausibleData(message, run=run.pk)
     found = run_hash(kind=run.kind, request=run.request, dataset=run.dataset.hash, units=kept, result=dict(run.result))
     if found != run.content_hash:
-        message = (
-            f"Backtest {run.pk} was altered after it ended: its hash is {found[:12]}, not {run.content_hash[:12]}."
-        )
+        message = f"{called(run)} was altered after it ended: its hash is {found[:12]}, not {run.content_hash[:12]}."
         raise ImplausibleData(message, run=run.pk, hash=found)
     return kept
 

@@ -29,6 +29,7 @@ SEED = 1
 HORIZONS = "6,24"
 AMOUNT = 1_000_000.0
 LEAST_AMOUNT = 1_000.0
+MOST_AMOUNT = 1e15
 BOOKS = "positions/NAME, quotes/NAME, market/SLUG: debt near liquidation, depth, simulator (default: imported; or none)"
 LEARNT = 2 / 3  # of what is known, when no test is named: the test begins with the month in which that is reached
 BOOSTED = "boosted"
@@ -78,9 +79,11 @@ class CascadeBacktest:
         InputError
             For a date, number or name that is none.
         """
-        usd = float(options.get("usd") or AMOUNT)
-        if not LEAST_AMOUNT <= usd < float("inf"):
-            raise InputError(f"--usd is {usd:g}; it must be at least {LEAST_AMOUNT:g}.", field="usd", value=usd)
+        usd = AMOUNT if options.get("usd") is None else float(options["usd"])
+        if not LEAST_AMOUNT <= usd <= MOST_AMOUNT:
+            raise InputError(
+                f"--usd is {usd:g}; it must be {LEAST_AMOUNT:,.0f} to {MOST_AMOUNT:,.0f}.", field="usd", value=usd
+            )
         horizons = _horizons(options.get("horizons") or HORIZONS)
         chosen = hourly_features.choose(
             prices=options.get("source") or "",

@@ -16,8 +16,10 @@ from django.utils import timezone
 
 from forecasting.backtests import bench
 from forecasting.backtests.base import kind
+from forecasting.backtests.bench import called
 from forecasting.following import POLL, Progress, follow
 from forecasting.models import BacktestRun
+from forecasting.selectors import SIMULATION
 from governance.celery import app
 from governance.domain.canonical import digest
 from governance.errors import ConflictError, DataError, InputError
@@ -26,6 +28,7 @@ from governance.version import code_version, lock_hash
 
 TASK = "forecasting.tasks.backtest"
 LIMIT = 3600  # seconds of work
+LONGEST = 7 * 24 * 3600  # seconds of work that anybody may ask for
 GRACE = 15  # seconds between the deadline, which the work looks at, and the end of a process that does not look
 SILENCE = timedelta(seconds=90)  # without a heartbeat, after which a run that nobody holds is lost with its messages
 PATIENCE = 5.0  # seconds for work to see that it was cancelled, before its process is ended
@@ -54,9 +57,10 @@ def ask(slug: str, options: Mapping[str, Any], *, limit: int = LIMIT, shares: in
     ImplausibleData
         When it is done already, and what is stored of it was altered since or does not belong together.
     """
-    for field, value in (("limit", limit), ("threads", shares)):
-        if value < 1:
-            raise InputError(f"{field} is {value}; it must be at least 1.", field=field, value=value)
+    if shares < 1:
+        raise InputError(f"--threads is {shares}; it must be at least 1.", field="threads", value=shares)
+    if not 1 <= limit <= LONGEST:
+        raise InputError(f"--limit is {limit}; it must be at least 1, at most {LONGEST}.", field="limit", value=limit)
     asked = kind(slug)
     wanted = asked.request(options)
     inputs = asked.inputs(wanted)
@@ -129,25 +133,38 @@ def wait(run: BacktestRun, *, progress: Progress, timeout: float) -> BacktestRun
 
     def ended() -> BacktestRun | None:
         if run.status == BacktestRun.Status.FAILED:
-            raise DataError(f"Backtest {run.pk} failed: {run.error}", run=run.pk)
+            raise DataError(f"{called(run)} failed: {run.error}", run=run.pk)
         if run.status == BacktestRun.Status.CANCELLED:
-            raise ConflictError(f"Backtest {run.pk} was cancelled at {run.progress} %.", run=run.pk)
+            raise ConflictError(f"{called(run)} was cancelled at {run.progress} %.", run=run.pk)
         return run if run.status == BacktestRun.Status.DONE else None
 
-    return follow(run, name=f"Backtest {run.pk}", ended=ended, progress=progress, timeout=timeout)
+    return follow(run, name=called(run), ended=ended, progress=progress, timeout=timeout)
 
 
-def find(run_id: int) -> BacktestRun:
+def find(run_id: int, *, simulation: bool | None = None) -> BacktestRun:
     """Return the run of that number.
+
+    Parameters
+    ----------
+    run_id : int
+    simulation : bool or None
+        Whether it must be one, or must not; None: a run of any kind.
 
     Raises
     ------
     InputError
-        When there is none.
+        When there is none, saying where to look.
     """
+    command, thing = ("simulate", "simulation") if simulation else ("backtest", "backtest")
     run = BacktestRun.objects.filter(pk=run_id).first()
     if run is None:
-        raise InputError(f"There is no backtest {run_id}; see `manage.py backtest --list`.", field="id", value=run_id)
+        message = f"There is no {thing} {run_id}; see `manage.py {command} --list`."
+        raise InputError(message, field="id", value=run_id)
+    found = run.kind == SIMULATION
+    if simulation not in {None, found}:
+        other = "simulate" if found else "backtest"
+        message = f"{called(run)} is no {thing}; see `manage.py {other} --show {run_id}`."
+        raise InputError(message, field="id", value=run_id)
     return run
 
 
@@ -169,7 +186,7 @@ def cancel(run_id: int) -> BacktestRun:
     )
     run.refresh_from_db()
     if not stopped:
-        raise ConflictError(f"Backtest {run_id} has ended already: it is {run.status}.", run=run_id)
+        raise ConflictError(f"{called(run)} has ended already: it is {run.status}.", run=run_id)
     deadline = time.monotonic() + PATIENCE
     while left := messages(run):
         if time.monotonic() > deadline:

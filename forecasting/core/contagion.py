@@ -147,7 +147,10 @@ def _alone(problem: CascadeProblem, at: int) -> CascadeProblem:
 
 
 class _Claim(NamedTuple):
-    """A receipt by columns: its token, its issuer, its underlying, and all that holders can claim (tokens of that)."""
+    """A receipt by columns: its token, its issuer, its underlying, and all that holders can claim (tokens of that).
+
+    What is owed has been supplied, so they can claim that at least.
+    """
 
     token: int
     issuer: int
@@ -228,13 +231,15 @@ def _claim(problem: CascadeProblem, link: Receipt) -> _Claim:
             value=link.issuer,
         )
     underlying = symbols.index(link.underlying)
-    amount = float(books[link.issuer].total_supply[underlying])
-    if not amount > 0:
+    issuer = books[link.issuer]
+    supplied = float(issuer.total_supply[underlying])
+    if not supplied > 0:
         raise InputError(
             f"Nothing of {link.underlying} is supplied to the issuer of {link.token}, which claims it.",
             field="receipt",
             value=link.token,
         )
+    amount = max(supplied, float(issuer.debt[:, underlying].sum()))
     return _Claim(symbols.index(link.token), link.issuer, underlying, amount)
 
 

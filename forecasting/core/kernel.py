@@ -36,7 +36,7 @@ from forecasting.core import tables
 from forecasting.core.book import Floats
 from forecasting.core.compiled import compiled, inlined
 from forecasting.core.exchange import shift
-from forecasting.core.liquidators import begin, close_factor, gain, reopen, settle, values
+from forecasting.core.liquidators import begin, close_factor, gain, hopeless, reopen, settle, values
 from forecasting.core.oracle import report
 from forecasting.core.tables import Accounts, Ints, Market, Now, Pool, Tally, Trace, Work
 
@@ -144,13 +144,20 @@ def _serve(
     before, queue = trace.made[0], work.queue
     for at in range(count // 2 - 1, -1, -1):
         _sift(queue, work.gain, count, at)
-    while count and now.stopped[0] == 0:
+    while count:
         k, count = queue[0], count - 1
         queue[0] = queue[count]
         if count:
             _sift(queue, work.gain, count, 0)
         _, due = values(accounts, work, k, now.oracle)
+        made = trace.made[0]
         weighted, owed = settle(accounts, work, market, k, now, tally, trace)
+        if trace.made[0] == made:
+            now.idle[0] += 1
+            if now.idle[0] & (now.idle[0] - 1) == 0 and hopeless(market, work.gain[k], now):
+                break
+            continue
+        now.idle[0] = 0
         work.each[k] = _alarm(reach, weighted, owed)
         now.undone_debt[0] += owed - due
         if weighted >= owed or weighted <= 0.0:

@@ -5,6 +5,11 @@ A liquidator repays one debt of an account, up to the close factor (all of it be
 the margin that no longer pays, takes the pair of collateral and debt with the largest profit, and does nothing when the
 profit does not reach his floor. All liquidators together spend no more than ``capital`` in a step (debt tokens at
 market prices, before slippage) and serve the accounts that pay most, before slippage, first.
+
+In a collapse most of a queue cannot be served: depth or capital is used up, or what an account offers does not pay for
+its fixed cost any more. A pair of collateral and debt for which an ask does not pay does not pay for a smaller one, nor
+after more such sales; that is written down (`Now.vain`) until a trade makes the pair cheaper, and when it goes for all
+that the rest of the queue can ask for, the queue ends (`hopeless`). Both are exact.
 """
 
 from __future__ import annotations
@@ -16,12 +21,13 @@ import numpy as np
 
 from forecasting.core import tables
 from forecasting.core.book import Floats
-from forecasting.core.compiled import inlined
+from forecasting.core.compiled import compiled, inlined
 from forecasting.core.exchange import margin, room, trade
-from forecasting.core.tables import Accounts, Market, Now, Tally, Trace, Work
+from forecasting.core.tables import Accounts, Market, Now, Pool, Tally, Trace, Work
 from governance.errors import InputError
 
 ROUNDS = 8  # of one account in one step: 0.5**8 of a debt is dust
+SLACK = 1e-9  # covers the rounding of profits and gains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +74,9 @@ def values(accounts: Accounts, work: Work, k: int, price: Floats) -> tuple[float
     """Return the threshold-weighted collateral and the debt of account ``k``, USD."""
     asset, threshold, collateral, debt = accounts.asset, accounts.threshold, work.collateral, work.debt
     weighted, owed = 0.0, 0.0
-    for e in range(accounts.first[k], accounts.first[k + 1]):
-        at = price[asset[e]]
+    # Unsigned, as a signed place is first asked whether it counts from the end.
+    for e in range(np.uint64(accounts.first[k]), np.uint64(accounts.first[k + 1])):
+        at = price[np.uint64(asset[e])]
         weighted += collateral[e] * at * threshold[e]
         owed += debt[e] * at
     return weighted, owed
@@ -93,16 +100,16 @@ def gain(accounts: Accounts, work: Work, market: Market, k: int, close: float, n
         now.asked,
     )
     best, m, bonus = -np.inf, accounts.protocol[k], market.bonus
-    for a in range(accounts.first[k], accounts.first[k + 1]):
+    for a in range(np.uint64(accounts.first[k]), np.uint64(accounts.first[k + 1])):
         if collateral[a] <= 0.0:
             continue
-        r = asset[a]
+        r = np.uint64(asset[a])
         ratio, held = 1.0 + bonus[m, r], collateral[a] * oracle[r]
-        for b in range(accounts.first[k], accounts.first[k + 1]):
+        for b in range(np.uint64(accounts.first[k]), np.uint64(accounts.first[k + 1])):
             if debt[b] > 0.0:
-                s = asset[b]
-                asked[m, r, s] = True
+                s = np.uint64(asset[b])
                 seize = min(close * (debt[b] * oracle[s]) * ratio, held)
+                asked[m, r, s] = max(asked[m, r, s], seize)
                 best = max(best, seize * (worth[r] - worth[s] * (1.0 + market.crew.profit_floor) / ratio))
     return best - market.crew.fixed_cost
 
@@ -138,8 +145,10 @@ def _offer(market: Market, r: int, s: int, ratio: float, ask: float, now: Now) -
     worth, due = now.worth[r], now.worth[s]
     seize = min(ask, _most(market, r, s, ratio, now), now.budget[0] / due * ratio)
     repay, proceeds, spent, profit = seize / ratio, 0.0, 0.0, -np.inf
-    if seize <= 0.0 or repay * due >= pool.depth[s] * now.share[s] + now.sold[s]:
+    if seize <= 0.0:
         seize = 0.0
+    elif repay * due >= pool.depth[s] * now.share[s] + now.sold[s]:
+        seize, spent = 0.0, np.inf  # there is not as much to buy
     else:
         proceeds = trade(pool, r, now.share[r], now.sold[r], seize * worth)
         spent = -trade(pool, s, now.share[s], now.sold[s], -repay * due)
@@ -154,15 +163,61 @@ def _pays(market: Market, offer: Offer) -> bool:
 
 
 @inlined
-def _shut(now: Now, m: int, r: int, s: int) -> None:
-    """Write down that no amount of this pair pays any more, and stop when that goes for all pairs asked for."""
-    now.shut[m, r, s] = True
-    now.stopped[0] = 1
-    for one in range(now.shut.shape[0]):
-        for a in range(now.shut.shape[1]):
-            for b in range(now.shut.shape[2]):
-                if now.asked[one, a, b] and not now.shut[one, a, b]:
-                    now.stopped[0] = 0
+def _vain(market: Market, r: int, s: int, ask: float, offer: Offer, now: Now) -> float:
+    """Return up to which ask of a pair nothing pays either when ``offer``, made for ``ask``, does not (0: unknown).
+
+    Up to `_most`, profit rises with what is seized. Where that counts the debt asset at its margin before the purchase,
+    the profit at that margin does, and no offer's is larger. Only where the debt asset has a curve on which it was sold
+    before, it may be had for less.
+    """
+    pool, floor, vain = market.pool, market.crew.profit_floor, 0.0
+    returns = pool.first[s] < pool.first[s + 1] and now.sold[s] > 0.0
+    curved = pool.first[r] < pool.first[r + 1] or pool.first[s] < pool.first[s + 1]
+    beyond = offer.profit - floor * offer.spent
+    if curved:
+        price = now.worth[s] * margin(pool, s, now.share[s], now.sold[s])
+        beyond = offer.proceeds - (1.0 + floor) * offer.repay * price - offer.cost
+    sure = beyond < -SLACK * offer.proceeds
+    if returns or np.isinf(offer.spent):
+        vain = 0.0
+    elif offer.seize <= 0.0 or (offer.seize < ask and (sure or not curved)):
+        vain = np.inf  # the market or the capital limits every larger ask alike
+    elif sure:
+        vain = ask
+    return vain
+
+
+@inlined
+def hopeless(market: Market, gain: float, now: Now) -> bool:
+    """Return whether surely no account of the queue pays that gains at most ``gain`` before slippage.
+
+    Of each pair, the largest ask that such an account can have is tried; none of them need be there.
+    """
+    assets, crew = now.sold.size, market.crew
+    for m in range(now.asked.shape[0]):
+        for pair in range(assets * assets):
+            r, s = pair // assets, pair % assets
+            ask, ratio = now.asked[m, r, s], 1.0 + market.bonus[m, r]
+            each = now.worth[r] - now.worth[s] * (1.0 + crew.profit_floor) / ratio
+            if each > 0.0:
+                ask = min(ask, (gain + crew.fixed_cost) / each * (1.0 + SLACK))
+            if ask > now.vain[m, r, s]:
+                offer = _offer(market, r, s, ratio, ask, now)
+                if _pays(market, offer) or _vain(market, r, s, ask, offer, now) < ask:
+                    return False
+                now.vain[m, r, s] = ask
+    return True
+
+
+@inlined
+def _reopen(pool: Pool, r: int, s: int, now: Now) -> None:
+    """Forget what did not pay before asset ``r`` was sold for ``s``: selling ``s`` and buying ``r`` are cheaper now."""
+    curved = pool.first[r] < pool.first[r + 1]
+    for m in range(now.vain.shape[0]):
+        for other in range(now.sold.size):
+            now.vain[m, s, other] = now.vain[m, other, r] = 0.0
+            if curved:  # further on, a curve may be less steep
+                now.vain[m, r, other] = 0.0
 
 
 @inlined
@@ -174,22 +229,21 @@ def _best(accounts: Accounts, work: Work, market: Market, k: int, close: float, 
         if work.collateral[a] <= 0.0:
             continue
         r = accounts.asset[a]
-        held = work.collateral[a] * now.oracle[r]
+        held, ratio = work.collateral[a] * now.oracle[r], 1.0 + market.bonus[m, r]
         for b in range(accounts.first[k], accounts.first[k + 1]):
             s = accounts.asset[b]
-            if work.debt[b] <= 0.0 or now.shut[m, r, s]:
-                continue
-            ask = min(close * (work.debt[b] * now.oracle[s]) * (1.0 + market.bonus[m, r]), held)
-            offer = _offer(market, r, s, 1.0 + market.bonus[m, r], ask, now)
-            if _pays(market, offer):
-                if offer.profit > chosen.profit:
-                    chosen, best_a, best_b = offer, a, b
-            elif offer.seize < ask and market.pool.sold.size == 0:  # the market limits it: less would pay even less
-                _shut(now, m, r, s)
+            ask = min(close * (work.debt[b] * now.oracle[s]) * ratio, held)
+            if ask <= now.vain[m, r, s]:
+                continue  # also where nothing is owed
+            offer = _offer(market, r, s, ratio, ask, now)
+            if not _pays(market, offer):
+                now.vain[m, r, s] = max(now.vain[m, r, s], _vain(market, r, s, ask, offer, now))
+            elif offer.profit > chosen.profit:
+                chosen, best_a, best_b = offer, a, b
     return best_a, best_b, chosen
 
 
-@inlined
+@compiled
 def begin(start: Floats, protocols: int) -> Now:
     """Return the state before a path's first step."""
     assets = start.size
@@ -201,8 +255,8 @@ def begin(start: Floats, protocols: int) -> Now:
         np.zeros(assets),
         np.ones(assets),
         np.empty(1),
-        np.zeros((protocols, assets, assets), np.bool_),
-        np.zeros((protocols, assets, assets), np.bool_),
+        np.zeros((protocols, assets, assets)),
+        np.zeros((protocols, assets, assets)),
         np.zeros(1, np.int64),
         np.zeros(1, np.int64),
         np.empty(1),
@@ -213,9 +267,9 @@ def begin(start: Floats, protocols: int) -> Now:
 @inlined
 def reopen(now: Now) -> None:
     """Begin a step's queue at the prices that are known now."""
-    now.asked.fill(False)
-    now.shut.fill(False)
-    now.stopped[0] = 0
+    now.asked.fill(0.0)
+    now.vain.fill(0.0)
+    now.idle[0] = 0
     for r in range(now.market.size):
         now.worth[r] = now.market[r] / now.oracle[r]
 
@@ -231,9 +285,6 @@ def _book(accounts: Accounts, work: Work, k: int, a: int, b: int, offer: Offer, 
     now.sold[r] += worth
     now.sold[s] -= due
     now.budget[0] -= due
-    for one in range(now.shut.shape[0]):  # this trade made selling s and buying r cheaper again
-        for other in range(now.shut.shape[1]):
-            now.shut[one, s, other] = now.shut[one, other, r] = False
     tally.seized[r] += seized
     tally.repaid[s] += repaid
     parts = tally.parts[m]
@@ -296,6 +347,7 @@ def settle(
         if kept:
             _note(accounts, work, k, now, trace)
         _book(accounts, work, k, a, b, offer, now, tally)
+        _reopen(market.pool, accounts.asset[a], accounts.asset[b], now)
         weighted, owed = values(accounts, work, k, now.oracle)
         if kept:
             _finish(accounts, market, a, b, offer, now, trace)

@@ -68,12 +68,16 @@ def summarise(losses: Floats, *, threshold: float = 1.0) -> LossSummary:
 
 def probability(hits: int, trials: int) -> Estimate:
     """Return ``hits / trials`` with Wilson's interval."""
-    share = hits / trials
+    return wilson(hits / trials, trials)
+
+
+def wilson(share: float, trials: float) -> Estimate:
+    """Return a share that so many trials tell, with Wilson's interval."""
     centre = share + Z95**2 / (2 * trials)
     half = Z95 * sqrt(share * (1 - share) / trials + Z95**2 / (4 * trials**2))
     scale = 1 + Z95**2 / trials
     low, high = (centre - half) / scale, (centre + half) / scale
-    return Estimate(value=share, low=low if hits else 0.0, high=high if hits < trials else 1.0)
+    return Estimate(value=share, low=low if share > 0 else 0.0, high=high if share < 1 else 1.0)
 
 
 def mean(sample: Floats) -> Estimate:

@@ -17,6 +17,8 @@ from forecasting.core.compiled import inlined
 from forecasting.core.tables import Feed
 from governance.errors import InputError
 
+MOST = 1e6  # hours of latency, for each of whose steps a report is kept; and the largest deviation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oracle:
@@ -38,12 +40,13 @@ class Oracle:
 
     def __post_init__(self) -> None:
         """Refuse what no oracle does."""
+        _require("heartbeat_hours", self.heartbeat_hours, least=0.0, most=np.inf)
         if not (np.asarray(self.heartbeat_hours) > 0).all():
-            raise InputError("An oracle's heartbeat must be positive.", field="heartbeat_hours")
-        for name in ("deviation", "latency_hours"):
-            values = np.asarray(getattr(self, name))
-            if not (np.isfinite(values).all() and (values >= 0).all()):
-                raise InputError(f"An oracle's {name} must be a number of at least 0.", field=name)
+            raise InputError(
+                "An oracle's heartbeat_hours is 0; it must be positive.", field="heartbeat_hours", value=0.0
+            )
+        _require("deviation", self.deviation, least=0.0, most=MOST)
+        _require("latency_hours", self.latency_hours, least=0.0, most=MOST)
 
     @classmethod
     def instant(cls, assets: int) -> Self:
@@ -57,6 +60,21 @@ class Oracle:
             heartbeat=np.maximum(np.ceil(np.asarray(self.heartbeat_hours) / step_hours), 1.0),
             deviation=np.asarray(self.deviation, dtype=np.float64),
             latency=np.ceil(np.asarray(self.latency_hours) / step_hours).astype(np.int64),
+        )
+
+
+def _require(name: str, values: Floats, *, least: float, most: float) -> None:
+    """Check the numbers of one field.
+
+    Raises
+    ------
+    InputError
+        Naming the field, the first value that is wrong, and what would be right.
+    """
+    given = np.asarray(values, dtype=np.float64).ravel()
+    for value in given[~((given >= least) & (given <= most))][:1]:
+        raise InputError(
+            f"An oracle's {name} is {value:g}; it must be {least:g} to {most:g}.", field=name, value=float(value)
         )
 
 

@@ -88,8 +88,8 @@ class Outcome:
         Mean bad debt by the asset owed, and collateral seized by asset at the horizon's market prices, USD.
     effective_paths : float
         Equally weighted paths that would tell as much.
-    error : float
-        Standard error of the bad debt's ES99 over it; 0 without any.
+    error : float, optional
+        Standard error of the bad debt's ES99 over it; None where no loss was seen, which tells none.
     tally, calm : Tally
         The runs with and without impact.
     """
@@ -109,7 +109,7 @@ class Outcome:
     lost: tuple[float, ...]
     seized: tuple[float, ...]
     effective_paths: float
-    error: float
+    error: float | None
     tally: tables.Tally
     calm: tables.Tally
 
@@ -169,9 +169,15 @@ def summarise(
     )
 
 
-def relative_error(summary: LossSummary) -> float:
-    """Return the standard error of ES99 over ES99; 0 where there is no loss, as there is nothing to be wrong by."""
-    return weighted.standard_error(summary.es99) / summary.es99.value if summary.es99.value else 0.0
+def relative_error(summary: LossSummary) -> float | None:
+    """Return the standard error of ES99 over ES99; None where no loss was seen, for that tells no error."""
+    return weighted.standard_error(summary.es99) / summary.es99.value if summary.positive.value else None
+
+
+def precise(summary: LossSummary, target: float) -> bool:
+    """Return whether the relative error of ES99 is known, and below ``target``."""
+    error = relative_error(summary)
+    return error is not None and error < target
 
 
 def _parties(tally: tables.Tally, weights: Floats | None) -> Parties:
@@ -214,7 +220,7 @@ def until_precise(
     Returns
     -------
     tuple of Outcome and bool
-        The outcome, and whether the target was reached.
+        The outcome, and whether the target was reached; it never is where no path has a loss.
     """
     if target <= 0 or block < 1 or most < block:
         raise InputError(
@@ -226,7 +232,7 @@ def until_precise(
         problem = draw(count, min(block, most - count))
         pieces.append((problem, problem.run(), problem.calm().run()))
         outcome = join(pieces, reserve=reserve, limits=limits)
-        done = len(pieces) > 1 and outcome.error < target
+        done = len(pieces) > 1 and precise(outcome.bad_debt, target)
         if done or count + problem.paths.shape[0] >= most:
             return outcome, done
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.core.book import Flags, Floats
+from forecasting.core.book import Floats
 
 type Ints = npt.NDArray[np.int64]
 
@@ -141,9 +141,9 @@ class Now(NamedTuple):
     sold: Floats  # (R,) sold so far, net
     share: Floats  # (R,) share of the depth that is there
     budget: Floats  # (1,) what liquidators can still spend
-    asked: Flags  # (M, R, R) pairs of collateral and debt in the queue
-    shut: Flags  # (M, R, R) pairs of which no amount pays any more
-    stopped: Ints  # (1,) whether all that were asked for are shut
+    asked: Floats  # (M, R, R) the most that an account asks for of a pair of collateral and debt
+    vain: Floats  # (M, R, R) up to which ask of a pair nothing pays
+    idle: Ints  # (1,) accounts of the queue, one after the other, that nothing was done for
     undone: Ints  # (1,) accounts that could be liquidated at a gain, and are not
     undone_debt: Floats  # (1,) and their debt
     step: Ints  # (1,)

@@ -2,13 +2,15 @@
 
 With weights ``w`` the mean of ``x`` is ``sum(w x) / sum(w)``, its variance by the delta method
 ``sum(w**2 (x - mean)**2) / sum(w)**2``; a quantile inverts the weighted distribution, its interval that of a
-probability with the same variance. ES at ``level`` is the weighted mean of the worst ``1 - level``, with the boundary
-path counted in part, so that the tail weighs exactly that; its variance is that of the mean of
-``(x - q)+ / (1 - level)``.
+probability with the same variance. The interval of a probability ``p`` of variance ``v`` is Wilson's on the
+``p (1 - p) / v`` plain paths that tell as much, and on the effective paths where all hit, or none. ES at ``level`` is
+the weighted mean of the worst ``1 - level``, with the boundary path counted in part, so that the tail weighs exactly
+that; its variance is that of the mean of ``(x - q)+ / (1 - level)``.
 
 References
 ----------
 Owen, *Monte Carlo theory, methods and examples*, 9.2 (self-normalised importance sampling), effective sample size 9.3.
+Korn & Graubard (1998), intervals of rare proportions from weighted samples.
 Glasserman, Heidelberger & Shahabuddin (2000), importance sampling for value at risk.
 """
 
@@ -47,7 +49,10 @@ def probability(hits: Flags, weights: Floats | None) -> Estimate:
     if weights is None:
         return losses.probability(int(np.count_nonzero(hits)), hits.size)
     found = mean(np.asarray(hits, dtype=np.float64), weights)
-    return Estimate(value=found.value, low=max(found.low, 0.0), high=min(found.high, 1.0))
+    share = min(found.value, 1.0)
+    if hits.all() or not 0 < share < 1:
+        return losses.wilson(float(round(share)), effective(weights))
+    return losses.wilson(share, share * (1.0 - share) / standard_error(found) ** 2)
 
 
 def mean(sample: Floats, weights: Floats | None) -> Estimate:

@@ -20,7 +20,23 @@ from governance.errors import InputError
 
 HOURS = 24  # in which liquidators work
 GRID = tuple(round(0.05 * i, 2) for i in range(17))  # drops of the curves
-MOST = 5_000_000  # accounts times assets times hours of one run; above it an answer would not be immediate
+RUNS = 2 * 2 * (len(GRID) + 1)  # of an answer, beside the story: two cases, with and without impact, at every drop
+MOST = (
+    6_000_000  # holdings times hours times runs, two seconds where nearly all of a book is liquidated again and again
+)
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "drop": (0.0, 0.99),
+    "threshold": (0.01, 0.99),
+    "bonus": (0.0, 0.5),
+    "close_factor": (0.01, 1.0),
+}
+LABELS: Mapping[str, str] = {
+    "drop": "Price falls by",
+    "threshold": "Liquidation threshold",
+    "bonus": "Liquidation bonus",
+    "close_factor": "Close factor",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +114,7 @@ def answer(problem: CascadeProblem, question: Question) -> Answer:
         For a question that cannot be asked, naming what is wrong, and for a book too large to answer at once.
     """
     check(question)
-    accounts = sum(len(book.accounts) for book in (problem.book, *(other.book for other in problem.beside)))
-    if accounts * len(problem.book.symbols) * HOURS > MOST:
-        raise InputError(
-            f"{accounts:,} accounts are too many to answer at once; ask `manage.py simulate` instead.",
-            field="book",
-            value=accounts,
-        )
+    require_small(problem)
     posed = replace(problem, paths=_path(problem.book, question), weights=None, step_hours=1.0, threads=1)
     asked = replace(
         posed,
@@ -112,6 +122,30 @@ def answer(problem: CascadeProblem, question: Question) -> Answer:
         rules=replace(posed.rules, close_factor=question.close_factor),
     )
     return Answer(as_it_is=_case(posed, question), as_asked=_case(asked, question), story=rounds(asked, 0))
+
+
+def require_small(problem: CascadeProblem) -> None:
+    """Check that a book can be asked about while somebody waits.
+
+    Raises
+    ------
+    InputError
+        When an answer would take more work than `MOST`.
+    """
+    books = (problem.book, *(other.book for other in problem.beside))
+    owing = [book.debt.any(axis=1) for book in books]
+    held = sum(
+        int(np.count_nonzero((book.collateral[rows] > 0) | (book.debt[rows] > 0)))
+        for book, rows in zip(books, owing, strict=True)
+    )
+    if held * HOURS * RUNS > MOST:
+        accounts = sum(int(np.count_nonzero(rows)) for rows in owing)
+        raise InputError(
+            f"{accounts:,} accounts that owe something, with {held:,} balances, are too many to answer at once (at most"
+            f" {MOST // (HOURS * RUNS):,} balances); ask `manage.py simulate` instead.",
+            field="book",
+            value=accounts,
+        )
 
 
 def check(question: Question) -> None:
@@ -122,22 +156,18 @@ def check(question: Question) -> None:
     InputError
         Naming the first field that is wrong, and what would be right.
     """
-    limits: Mapping[str, tuple[float, float, float]] = {
-        "drop": (question.drop, 0.0, 0.99),
-        "threshold": (question.threshold, 0.01, 0.99),
-        "bonus": (question.bonus, 0.0, 0.5),
-        "close_factor": (question.close_factor, 0.01, 1.0),
-    }
-    for name, (value, low, high) in limits.items():
+    for name, (low, high) in LIMITS.items():
+        value = getattr(question, name)
         if not low <= value <= high:
-            words = name.replace("_", " ")
             raise InputError(
-                f"The {words} is {value:.4g}; it must be between {low:g} and {high:g}.", field=name, value=value
+                f"{LABELS[name]}: {100 * value:.6g} %. It must be {100 * low:g} % to {100 * high:g} %.",
+                field=name,
+                value=value,
             )
     if question.threshold * (1 + question.bonus) >= 1:
         raise InputError(
-            f"With a bonus of {question.bonus:.2%} a threshold of {question.threshold:.2%} is toxic: each liquidation"
-            f" leaves an account worse. It must be below {1 / (1 + question.bonus):.2%}.",
+            f"{LABELS['threshold']}: {100 * question.threshold:.6g} %. With a bonus of {100 * question.bonus:.6g} %"
+            f" each liquidation leaves an account worse; it must be below {100 / (1 + question.bonus):.2f} %.",
             field="threshold",
             value=question.threshold,
         )

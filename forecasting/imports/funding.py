@@ -125,6 +125,7 @@ def _long(reader: Reader, micros: Stamps) -> Rows:
 
 def _wide(reader: Reader, micros: Stamps, columns: list[str]) -> Rows:
     """Return a file with one column for each venue; empty cells are left out."""
+    _require_distinct(columns, reader.table.name)
     stamps: list[Stamps] = []
     words: dict[str, list[str]] = {"asset": [], "venue": [], ROW: []}
     text: list[str] = []
@@ -138,6 +139,11 @@ def _wide(reader: Reader, micros: Stamps, columns: list[str]) -> Rows:
         words["asset"] += [asset.upper()] * at.size
         words["venue"] += [venue.lower()] * at.size
         words[ROW] += [str(index + 1) for index in at]
+    if not text:
+        raise InputError(
+            f"{reader.table.name} has no rate in any cell of {', '.join(columns)}; there is nothing to import.",
+            field=columns[0],
+        )
     return Rows(
         intent=reader.intent,
         micros=np.concatenate(stamps),
@@ -145,6 +151,25 @@ def _wide(reader: Reader, micros: Stamps, columns: list[str]) -> Rows:
         numbers={"rate": Numbers(text=text, values=floats(text))},
         reading={"unit": "annual", "venues": sorted(set(words["venue"]))},
     )
+
+
+def _require_distinct(columns: list[str], name: str) -> None:
+    """Check that no two columns are of the same asset and venue, whose names are taken in any case of letters.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
+    seen: dict[str, str] = {}
+    for column in columns:
+        other = seen.setdefault(column.lower(), column)
+        if other is not column:
+            raise InputError(
+                f"{name} has {other} and {column}, which are of the same asset and venue; leave one out.",
+                field=column,
+                value=other,
+            )
 
 
 def _annual(found: Numbers, factor: Decimal) -> Numbers:

@@ -80,11 +80,12 @@ def sheets(rows: Rows) -> list[Sheet]:
 
 def _accounts(rows: Rows) -> Sheet:
     stamps = list(map(str, rows.micros.tolist()))
-    index = list(range(rows.micros.size))
-    if rows.reading["positions"] == "long":  # one row an account and time, not one a leg
+    index, named = list(range(rows.micros.size)), set(TOTALS)
+    if rows.reading["positions"] == "long":  # one row an account and time, not one a leg; a leg's threshold is its own
         index = list(dict(zip(zip(rows.words["account"], stamps, strict=True), index, strict=True)).values())
+        named = {"block"}
     blank = [""] * rows.micros.size
-    told = {name: rows.numbers[name].text if name in rows.numbers else blank for name in TOTALS}
+    told = {name: rows.numbers[name].text if name in named and name in rows.numbers else blank for name in TOTALS}
 
     def pick(column: list[str]) -> list[str]:
         return [column[i] for i in index]

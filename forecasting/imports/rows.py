@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from forecasting.core.book import Floats
 from forecasting.core.realised import Stamps
-from forecasting.imports.exact import Column, NotANumber, Numbers, floats, numbers, shifted, strings
+from forecasting.imports.exact import SHOWN, Column, NotANumber, Numbers, floats, numbers, shifted, strings
 from forecasting.imports.tables import Table
 from forecasting.imports.times import times
 from governance.errors import DataError, ImplausibleData, InputError
@@ -149,8 +149,11 @@ class Rows:
     legs: Rows | None = None
 
     def value(self, name: str, index: int) -> str:
-        """Return what a row says of ``name``, for messages."""
-        return self.numbers[name].text[index] if name in self.numbers else self.words[name][index]
+        """Return what a row says of ``name``, for messages: of a number of many digits the first six and its size."""
+        if name not in self.numbers:
+            return self.words[name][index]
+        text = self.numbers[name].text[index]
+        return text if len(text) <= SHOWN else f"{float(text):.6g}"
 
     def values(self, name: str) -> Floats:
         """Return a column as floats, for checks; NaN where the file has none."""

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
-from forecasting.core.whatif import Question
+from forecasting.core.whatif import LABELS, LIMITS, Question
 from governance.errors import InputError
 
 DROP = 0.3  # asked first
 PERCENT = 100.0
+NAMES = {"drop": "drop", "threshold": "lt", "bonus": "lb", "close_factor": "close"}  # in the form
+STEPS = {"drop": 1, "threshold": 0.5, "bonus": 0.25, "close_factor": 5}  # of a slider, per cent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ def read(asked: Mapping[str, str], *, base: Question) -> Question:
     """
 
     def share(name: str, default: float) -> float:
-        text = asked.get(name, "").strip().removesuffix("%")
+        text = asked.get(NAMES[name], "").strip().removesuffix("%")
         if not text:
             return default
         try:
@@ -50,34 +52,27 @@ def read(asked: Mapping[str, str], *, base: Question) -> Question:
     return Question(
         asset=base.asset,
         drop=share("drop", DROP),
-        threshold=share("lt", base.threshold),
-        bonus=share("lb", base.bonus),
-        close_factor=share("close", base.close_factor),
+        threshold=share("threshold", base.threshold),
+        bonus=share("bonus", base.bonus),
+        close_factor=share("close_factor", base.close_factor),
     )
 
 
 def fields(base: Question, question: Question) -> tuple[Field, ...]:
     """Return the inputs of the form as they were asked."""
-
-    def field(name: str, label: str, value: float, now: float | None, limits: tuple[float, float, float]) -> Field:
-        low, high, step = limits
-        return Field(
-            name=name,
-            label=label,
-            value=round(value * PERCENT, 4),
-            now=None if now is None else round(now * PERCENT, 4),
-            low=low,
-            high=high,
-            step=step,
+    return tuple(
+        Field(
+            name=NAMES[name],
+            label=LABELS[name],
+            value=round(getattr(question, name) * PERCENT, 4),
+            now=None if name == "drop" else round(getattr(base, name) * PERCENT, 4),
+            low=round(low * PERCENT, 4),
+            high=round(high * PERCENT, 4),
+            step=STEPS[name],
         )
-
-    return (
-        field("drop", "Price falls by", question.drop, None, (0, 99, 1)),
-        field("lt", "Liquidation threshold", question.threshold, base.threshold, (1, 99, 0.5)),
-        field("lb", "Liquidation bonus", question.bonus, base.bonus, (0, 50, 0.25)),
-        field("close", "Close factor", question.close_factor, base.close_factor, (1, 100, 5)),
+        for name, (low, high) in LIMITS.items()
     )
 
 
 def _no_number(name: str, text: str) -> InputError:
-    return InputError(f"{name} is {text[:20]!r}; write a number of per cent.", field=name, value=text)
+    return InputError(f"{LABELS[name]}: {text[:20]!r}. Write a number of per cent.", field=NAMES[name], value=text[:20])

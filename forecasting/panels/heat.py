@@ -80,6 +80,7 @@ def overview(found: Said, *, metric: str) -> dict[str, object]:
         "maps": maps,
         "map_tables": [one.table for one in maps],
         "map_asset": found.get("symbol", ""),
+        "map_paths": max((found[name].get("paths") or 0 for name in MAPS if found.get(name)), default=0),
         "metric": metric,
         "metric_name": METRICS[metric][1],
         "metrics": [(key, name) for key, (name, _) in METRICS.items()],

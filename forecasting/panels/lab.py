@@ -10,11 +10,12 @@ from forecasting import worlds
 from forecasting.models import BacktestRun
 from forecasting.panels.backtests import TONES
 from forecasting.panels.verdicts import KINDS
+from forecasting.simulations import asking
 from forecasting.worlds import Entry
 from governance.exhibits import Badge, Column, Getter, Table
 
 COMMAND = ".venv/bin/python manage.py simulate"
-READY, MISSING = Badge(text="Ready", tone="good"), Badge(text="Data missing")
+READY, MISSING = Badge(text="Prices imported", tone="good"), Badge(text="Data missing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +108,7 @@ def title(request: Mapping[str, Any]) -> str:
 
 def book(request: Mapping[str, Any]) -> str | None:
     """Return whose accounts were simulated."""
-    names = [str(one.get("market") or one.get("book") or one.get("name") or "") for one in request.get("protocols", [])]
-    return ", ".join(filter(None, names)) or None
+    return ", ".join(asking.named(request)) or None
 
 
 def _scenario(request: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -54,7 +54,7 @@ def _of_one(result: Said) -> str:
     times = f" in {rounds} rounds" if rounds > 1 else " in one round" if rounds else ""
     spiral = ""
     if without:
-        spiral = f" Without the price moves of the liquidations themselves it would be {usd(without)}."
+        spiral = f" Without the price moves of the liquidations themselves {usd(without)} would be liquidated."
     ending = f"{usd(debt)} of bad debt is left" if debt > 1 else "no bad debt is left"
     return f"Liquidators repay {usd(loss)} of debt{times}, and {ending}.{spiral}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from forecasting import worlds
@@ -11,9 +11,10 @@ from forecasting.core.cascade import CascadeRules
 from forecasting.core.liquidators import Liquidators
 from forecasting.core.outcomes import Limits
 from forecasting.core.worlds.replays import WINDOWS
+from forecasting.core.worlds.steward import MOST_HOURS
 from forecasting.imports.exact import NotANumber
 from forecasting.imports.times import MICRO, instant
-from forecasting.simulations import books, cutting, depths, imported, linking, markets, spot, terms
+from forecasting.simulations import books, bounds, cutting, depths, imported, linking, markets, spot, terms
 from forecasting.simulations.books import Draft
 from forecasting.simulations.symbols import column, key, numbers, pairs
 from governance.errors import InputError
@@ -21,7 +22,6 @@ from governance.errors import InputError
 SCENARIO = "filtered"
 PATHS = 2_000
 MOST_PATHS = 100_000
-MOST_HOURS = 90 * 24
 CHUNKS = 4
 MOST_CHUNKS = 64
 SEED = 1
@@ -38,7 +38,8 @@ def request(options: Mapping[str, Any]) -> dict[str, Any]:
         When what it reads must not be computed on.
     """
     at, pair = _moment(options.get("at") or ""), imported.pair(options.get("as") or "")
-    protocols = [books.choose(name) for name in _names(options)]
+    said = _said(options)  # before books are read, which may take minutes
+    protocols = [books.choose(name) for name in wanted(options)]
     drafts = [books.draft(chosen, pair=pair, at=at) for chosen in protocols]
     symbols = tuple({key(symbol): symbol for found in reversed(drafts) for symbol in reversed(found.symbols)}.values())
     symbols = tuple(reversed(symbols))
@@ -46,27 +47,69 @@ def request(options: Mapping[str, Any]) -> dict[str, Any]:
     books.require_current(drafts, scenario=scenario, at=at)
     if options.get("heat"):
         column(drafts[0].symbols, options["heat"], field="heat")
-    stated = numbers(_given(options, "price", "ASSET=USD, such as WETH=1800"), field="price")
     return {
         "protocols": protocols,
         "as": options.get("as") or "",
         "at": at,
-        "parameters": {name: told.as_dict() for name, told in terms.read(options.get("parameters") or ()).items()},
-        "dollars": _dollars(drafts, stated=stated, at=at, source=_source(options, scenario)),
+        "parameters": said["parameters"],
+        "dollars": _dollars(drafts, stated=said["dollars"], at=at, source=_source(options, scenario)),
         "scenario": scenario,
-        "depth": _given(options, "depth", "ASSET=USD, such as WETH=5e7"),
+        "depth": said["depth"],
         "quotes": depths.choose_quotes(options.get("quotes") or ""),
-        "market": _market(options, protocols[0]),
+        "market": _market(said["market"], protocols[0], hours=scenario["hours"]),
         "receipts": linking.receipts(options.get("receipt") or [], names=[found.name for found in drafts]),
-        **_size(options),
-        "reserve": _positive(options, "reserve"),
+        **said["size"],
+        "reserve": said["reserve"],
         "heat": key(options.get("heat") or ""),
         "explain": _account(options.get("explain") or "", drafts),
-        "limits": asdict(_limits(options)),
+        "limits": said["limits"],
     }
 
 
-def _names(options: Mapping[str, Any]) -> list[str]:
+def named(request: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return whose books a request is about: slugs of markets, and names of datasets."""
+    chosen = request.get("protocols", ())
+    return tuple(str(one.get("market") or one.get("positions") or "a book without a name") for one in chosen)
+
+
+def _said(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what options say whatever the books are, each number in its range.
+
+    Raises
+    ------
+    InputError
+        Names the option, its value and what would be right.
+    """
+    for name in bounds.BOUNDS:
+        if options.get(name) is not None:
+            bounds.require(name, options[name])
+    hours = options.get("hours")
+    if hours is not None and not 1 <= hours <= MOST_HOURS:
+        raise InputError(f"--hours is {hours}; use 1 to {MOST_HOURS}.", field="hours", value=hours)
+    depth = _given(options, "depth", "ASSET=USD, such as WETH=5e7")
+    bounds.by_asset(depth, bounds.DEPTH, field="depth")
+    dollars = _given(options, "price", "ASSET=USD, such as WETH=1800")
+    bounds.by_asset(dollars, bounds.PRICE, field="price")
+    own = Limits()
+    return {
+        "parameters": {name: told.as_dict() for name, told in terms.read(options.get("parameters") or ()).items()},
+        "depth": depth,
+        "dollars": numbers(dollars, field="price"),
+        "market": _told_of_market(options),
+        "size": _size(options),
+        "reserve": _number(options, "reserve"),
+        "limits": {item.name: options.get(item.name, getattr(own, item.name)) for item in fields(own)},
+    }
+
+
+def wanted(options: Mapping[str, Any]) -> list[str]:
+    """Return the names of the books that options ask for, the one that it is about first.
+
+    Raises
+    ------
+    InputError
+        When a book is named twice, or none where there are several.
+    """
     if options.get("slug") and options.get("book"):
         raise InputError("Name the book once: a market, or --book SOURCE.", field="book", value=options["book"])
     first = options.get("slug") or options.get("book") or books.only()
@@ -80,8 +123,6 @@ def _scenario(
     options: Mapping[str, Any], *, symbols: Sequence[str], protocols: Sequence[Mapping[str, Any]], at: int | None
 ) -> dict[str, Any]:
     name, hours, seed = options.get("scenario") or SCENARIO, options.get("hours"), options.get("seed", SEED)
-    if hours is not None and not 1 <= hours <= MOST_HOURS:
-        raise InputError(f"--hours is {hours}; use 1 to {MOST_HOURS}.", field="hours", value=hours)
     likenesses = {
         symbols[column(symbols, asset, field="like")]: other
         for asset, other in _given(options, "like", "ASSET=OTHER, such as STETH=ETH").items()
@@ -140,7 +181,7 @@ def _account(name: str, drafts: Sequence[Draft]) -> str:
 
 
 def _size(options: Mapping[str, Any]) -> dict[str, Any]:
-    precise = _positive(options, "precise")
+    precise = _number(options, "precise")
     paths = options.get("paths")
     paths = (PATHS if precise is None else MOST_PATHS) if paths is None else paths
     chunks = options.get("chunks", CHUNKS)
@@ -153,55 +194,49 @@ def _size(options: Mapping[str, Any]) -> dict[str, Any]:
     return {"paths": paths, "precise": precise, "chunks": chunks}
 
 
-def _market(options: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rules of the market, complete."""
-    modelled = markets.depths(first) if "market" in first else None
-    rules = modelled.rules if modelled else CascadeRules()
-    told = {item.name: options.get(item.name) for item in fields(CascadeRules)}
+def _told_of_market(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what options say of the market; None is what they leave to its model."""
     crew = {
         item.name: getattr(Liquidators(), item.name) if options.get(item.name) is None else options[item.name]
         for item in fields(Liquidators)
     }
-    Liquidators(**crew)  # says what is wrong with it
-    known = {name: getattr(rules, name) if value is None else value for name, value in told.items()}
-    for name, value in known.items():
-        share = name in {"close_factor", "full_close_below", "permanent_share"}
-        if not 0 <= value <= (1 if share else 1e12) or (name == "half_life_hours" and not value):
-            raise InputError(f"--{name} is {value}; it must be {'0 to 1' if share else 'positive'}.", field=name)
     return {
-        "rules": known,
+        "rules": {item.name: options.get(item.name) for item in fields(CascadeRules)},
         "crew": {name: None if value == float("inf") else value for name, value in crew.items()},
-        "oracle": _floats(options.get("oracle") or "", count=3, field="oracle", right="HOURS,FRACTION,HOURS"),
-        "withdrawal": _floats(options.get("withdrawal") or "", count=2, field="withdrawal", right="SHARE,HOURS"),
+        "oracle": bounds.series(
+            options.get("oracle") or "", bounds.ORACLE, field="oracle", right="HOURS,FRACTION,HOURS, such as 1,0.005,0"
+        ),
+        "withdrawal": bounds.series(
+            options.get("withdrawal") or "", bounds.WITHDRAWAL, field="withdrawal", right="SHARE,HOURS, such as 2,24"
+        ),
     }
 
 
-def _floats(text: str, *, count: int, field: str, right: str) -> list[float] | None:
-    if not text:
-        return None
-    try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if len(found) != count or not all(0 <= value < float("inf") for value in found):
-        raise InputError(f"--{field} is {text}; write {right}, numbers of at least 0.", field=field, value=text)
-    return found
+def _market(told: Mapping[str, Any], first: Mapping[str, Any], *, hours: int) -> dict[str, Any]:
+    """Return what options say of the market, completed by its model.
+
+    Raises
+    ------
+    InputError
+        When an oracle would report nothing within the paths.
+    """
+    modelled = markets.depths(first) if "market" in first else None
+    rules = modelled.rules if modelled else CascadeRules()
+    known = {name: getattr(rules, name) if value is None else value for name, value in told["rules"].items()}
+    for name, value in known.items():
+        bounds.require(name, value)
+    oracle = told["oracle"]
+    if oracle is not None and oracle[-1] > hours:
+        raise InputError(
+            f"--oracle has a latency of {oracle[-1]:g} hours; no report would count within a path of {hours}.",
+            field="oracle",
+            value=oracle[-1],
+        )
+    return {**told, "rules": known}
 
 
-def _limits(options: Mapping[str, Any]) -> Limits:
-    found = Limits(
-        amplification=options.get("amplification", Limits().amplification),
-        rounds=options.get("rounds", Limits().rounds),
-    )
-    if not found.amplification >= 1 or found.rounds < 1:
-        raise InputError("--amplification and --rounds must be at least 1.", field="amplification")
-    return found
-
-
-def _positive(options: Mapping[str, Any], name: str) -> float | None:
+def _number(options: Mapping[str, Any], name: str) -> float | None:
     value = options.get(name)
-    if value is not None and not 0 < value < float("inf"):
-        raise InputError(f"--{name} is {value}; it must be a positive number.", field=name, value=value)
     return None if value is None else float(value)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from forecasting.core.book import Book
 from forecasting.core.realised import HOUR
 from forecasting.imports.catalogue import find, newest
@@ -56,6 +58,20 @@ class Draft:
     def accounts(self) -> tuple[str, ...]:
         """All of them."""
         return self.stated.accounts if self.stated else self.lender.book.accounts if self.lender else ()
+
+    @property
+    def oldest(self) -> tuple[int | None, str]:
+        """The time of the oldest state, and the account whose it is; none is named where all are of one time."""
+        if self.stated is None or self.time is None or self.stated.times.min() == self.time:
+            return self.time, ""
+        row = int(self.stated.times.argmin())
+        return int(self.stated.times[row]), self.accounts[row]
+
+    def apart(self, *, at: int, limit: int) -> int:
+        """Return how many accounts' states are more than ``limit`` seconds from ``at``, or of no stated time."""
+        if self.stated is None or self.time is None:
+            return 0 if self.time is not None and abs(self.time - at) <= limit else len(self.accounts)
+        return int((np.abs(self.stated.times - at) > limit).sum())
 
 
 def choose(name: str) -> dict[str, Any]:
@@ -162,7 +178,7 @@ def require_current(drafts: Sequence[Draft], *, scenario: Mapping[str, Any], at:
     """
     if scenario["from"] is not None:
         return tuple(
-            f"{found.name} is of {_shown(found.time)}, at its own prices; it lives through what prices did from"
+            f"{found.name} is of {_dated(found)}, at its own prices; it lives through what prices did from"
             f" {_shown(scenario['from'])} to {_shown(scenario['to'])}."
             for found in drafts
         )
@@ -172,21 +188,24 @@ def require_current(drafts: Sequence[Draft], *, scenario: Mapping[str, Any], at:
 
 
 def _current(found: Draft, *, as_of: int, at: int | None) -> list[str]:
-    limit, notes, time = env().price_max_age_hours * HOUR, [], found.time
-    if at is not None:
-        if time is None or abs(time - at) > limit:
-            notes.append(f"{found.name} is of {_shown(time)}; it is simulated as if it stood at {_shown(at)}.")
-        time = at
-    if time is None or abs(time - as_of) > limit:
-        raise StaleData(
-            f"{found.name} is of {_shown(time)}, and the prices end at {_shown(as_of)}; at most"
-            f" {env().price_max_age_hours} hours may lie between. Say with --at which time to simulate, or choose a"
-            " replay.",
-            book=found.name,
-            time=time,
-            as_of=as_of,
-        )
-    return notes
+    limit = env().price_max_age_hours * HOUR
+    ends = [found.oldest, (found.time, "")] if at is None else [(at, "")]
+    for time, account in ends:
+        if time is None or abs(time - as_of) > limit:
+            raise StaleData(
+                f"{f'{account} of ' if account else ''}{found.name} is of {_shown(time)}, and the prices end at"
+                f" {_shown(as_of)}; at most {env().price_max_age_hours} hours may lie between. Say with --at which time"
+                " to simulate, or choose a replay.",
+                book=found.name,
+                account=account,
+                time=time,
+                as_of=as_of,
+            )
+    count = 0 if at is None else found.apart(at=at, limit=limit)
+    if at is None or not count:
+        return []
+    some = f", {count:,} of its {len(found.accounts):,} accounts of another time" if found.oldest[1] else ""
+    return [f"{found.name} is of {_dated(found)}{some}; it is simulated as if it stood at {_shown(at)}."]
 
 
 def held(book: Book) -> float:
@@ -202,6 +221,11 @@ def owed(book: Book) -> float:
 def _markets() -> list[str]:
     found = Deployment.objects.filter(kind=Deployment.Kind.PROTOCOL).order_by("slug")
     return list(found.values_list("slug", flat=True))
+
+
+def _dated(found: Draft) -> str:
+    oldest, account = found.oldest
+    return f"{_shown(oldest)} ({account}) to {_shown(found.time)}" if account else _shown(found.time)
 
 
 def _shown(time: int | None) -> str:

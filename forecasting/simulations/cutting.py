@@ -39,7 +39,7 @@ class Joined:
         With and without the impact of liquidations; of the latter, parts and course alone.
     weights : (P,) floats or None
     precise : bool or None
-        Whether the precision was reached; None: none was asked for.
+        Whether the precision was reached, which it never is without a loss; None: none was asked for.
     """
 
     tally: Tally
@@ -128,8 +128,8 @@ def join(request: Mapping[str, Any], posed: Posed, done: Done) -> Joined:
             precise=None,
         )
         if _stops(request, posed):
-            error = outcomes.relative_error(weighted.summarise(found.bad_debt, found.weights))
-            found = replace(found, precise=error < request["precise"])
+            summary = weighted.summarise(found.bad_debt, found.weights)
+            found = replace(found, precise=outcomes.precise(summary, request["precise"]))
             if found.precise:
                 break
     if found is None:

@@ -13,17 +13,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecasting.core.book import Book, Floats, RiskParameters
+from forecasting.core.book import Book, Floats
+from forecasting.simulations import thresholds
 from forecasting.simulations.lenders import Lender
 from forecasting.simulations.statement import Statement
 from forecasting.simulations.symbols import key
 from forecasting.simulations.terms import Terms
+from forecasting.simulations.thresholds import AGREE, CLOSE, agreed
 from governance.errors import ImplausibleData, InputError
 
-CLOSE = 5e-4  # relative difference of totals and assets that rounding and the moment of pricing explain
-AGREE = 1e-4  # relative difference within which accounts agree on a price or a threshold
-FEWEST = 3  # accounts that must
-STEP = 1.5e-4  # thresholds are published in whole basis points, cut off
 HEALTH = 1e-3  # relative difference from published health factors at which a book is refused
 BASES = {"USD": "", "ETH": "WETH"}
 
@@ -114,26 +112,30 @@ def lender(
     notes: list[str] = []
     held = _explained(stated, "collateral", price=price, unit=unit, chosen=chosen, notes=notes)
     owed = _explained(stated, "debt", price=price, unit=unit, chosen=chosen, notes=notes)
-    parameters = _parameters(stated, held * price, terms=terms, notes=notes)
-    own = _own_thresholds(stated, held * price, parameters, notes=notes)
+    parameters = thresholds.parameters(stated, held * price, terms=terms, notes=notes)
+    theirs = thresholds.of_file(stated, held * price, terms=terms, ours=parameters)
     book = Book(
         accounts=stated.accounts,
         symbols=stated.assets,
         collateral=held,
         debt=owed,
         price=price,
-        total_supply=held.sum(axis=0),
+        total_supply=np.maximum(held.sum(axis=0), owed.sum(axis=0)),
         total_debt=owed.sum(axis=0),
-        parameters=parameters,
-        own_threshold=own,
+        parameters=theirs,
+        own_threshold=thresholds.averages(stated, held * price, theirs),
     )
     _require_health(stated, book)
-    if stated.emode.any():
-        notes.append(
-            f"{stated.name}: {int(stated.emode.sum())} accounts are in an efficiency mode; they are liquidated with the"
-            " bonus of their collateral, for the file does not state their own."
-        )
-    return Lender(name=stated.name, book=book, time=stated.time, block=None, emode=stated.emode, notes=tuple(notes))
+    book = thresholds.restated(stated, book, terms=terms, ours=parameters)
+    notes += _taken_for_granted(stated, book)
+    return Lender(
+        name=stated.name,
+        book=book,
+        time=stated.time,
+        block=None,
+        emode=np.zeros_like(stated.emode),  # their bonus is that of their collateral, as everybody's
+        notes=tuple(notes),
+    )
 
 
 def _implied(stated: Statement, price: Floats, r: int) -> float:
@@ -145,20 +147,7 @@ def _implied(stated: Statement, price: Floats, r: int) -> float:
         alone = (amounts[:, r] > 0) & ~(amounts[:, others] > 0).any(axis=1) & np.isfinite(total)
         known = np.where(np.isnan(price), 0.0, price)
         found.append((total[alone] - amounts[alone] @ known) / amounts[alone, r])
-    return _agreed(np.concatenate(found))
-
-
-def _agreed(values: Floats) -> float:
-    """Return the median of the positive values on which at least half agree, else NaN."""
-    ordered = np.sort(values[values > 0])
-    if ordered.size < FEWEST:
-        return float("nan")
-    until = np.searchsorted(ordered, ordered * (1 + AGREE), side="right")
-    count = until - np.arange(ordered.size)
-    best = int(np.argmax(count))
-    if count[best] < max(FEWEST, ordered.size / 2):
-        return float("nan")
-    return float(np.median(ordered[best : until[best]]))
+    return agreed(np.concatenate(found))
 
 
 def _explained(
@@ -171,7 +160,7 @@ def _explained(
         else (stated.owed.copy(), stated.total_owed * unit)
     )
     known = np.isfinite(total)
-    for row, r in _not_counted(tokens * price, total):
+    for row, r in _not_counted(tokens * price, total) if side == "collateral" else ():  # a debt always counts
         notes.append(
             f"{stated.name}: {stated.accounts[row]}'s {tokens[row, r]:,.6g} {stated.assets[r]} are not in its published"
             f" {side}, so they are not enabled and do not count."
@@ -232,72 +221,28 @@ def _column(
     return stated.assets.index(chosen.collateral if side == "collateral" else chosen.debt)
 
 
-def _parameters(stated: Statement, value: Floats, *, terms: Mapping[str, Terms], notes: list[str]) -> RiskParameters:
-    """Return the assets' parameters; those of assets that nobody holds as collateral are 0."""
-    count = len(stated.assets)
-    lt, lb, ltv = np.zeros(count), np.zeros(count), np.zeros(count)
-    guessed: list[str] = []
-    missing: list[str] = []
-    for r, asset in enumerate(stated.assets):
-        if not (value[:, r] > 0).any():
-            continue
-        told = terms.get(asset, Terms())
-        if told.lb is None:
-            missing.append(asset)
-            continue
-        lt[r], lb[r] = _threshold(stated, value, r, told), told.lb
-        ltv[r] = lt[r] if told.ltv is None else told.ltv
-        if told.ltv is None:
-            guessed.append(asset)
-    if missing:
-        raise InputError(
-            f"{stated.name} does not state the liquidation bonus of {', '.join(missing)}; add --parameters"
-            f" {missing[0]}=LT,LB, such as {missing[0]}=,0.05 (an empty threshold is the file's own).",
-            field="parameters",
-            value=missing[0],
-        )
-    if guessed:
-        notes.append(f"{stated.name}: the LTV of {', '.join(guessed)} is not stated, and counts as the threshold.")
-    endless = np.full(count, np.inf)
-    return RiskParameters(
-        ltv=ltv, liquidation_threshold=lt, liquidation_bonus=lb, supply_cap=endless, borrow_cap=endless
-    )
-
-
-def _threshold(stated: Statement, value: Floats, r: int, told: Terms) -> float:
-    """Return an asset's threshold: as told, as the file has it, or as those who hold nothing else have it."""
-    if told.lt is not None:
-        return told.lt
-    if stated.threshold[r] > 0:
-        return float(stated.threshold[r])
-    alone = (value[:, r] > 0) & (value[:, r] >= (1 - CLOSE) * value.sum(axis=1)) & ~stated.emode
-    agreed = _agreed(stated.own_threshold[alone])
-    if np.isfinite(agreed):
-        return agreed
-    holders = (value[:, r] > 0) & np.isfinite(stated.own_threshold)
-    if not holders.any() or not np.isfinite(stated.own_threshold[value[:, r] > 0]).all():
-        raise InputError(
-            f"{stated.name} does not state the liquidation threshold of {stated.assets[r]}; add --parameters"
-            f" {stated.assets[r]}=LT,LB, such as {stated.assets[r]}=0.8,0.05.",
-            field="parameters",
-            value=stated.assets[r],
-        )
-    return float(np.average(stated.own_threshold[holders], weights=value[holders, r]))
-
-
-def _own_thresholds(stated: Statement, value: Floats, parameters: RiskParameters, *, notes: list[str]) -> Floats:
-    """Return the published average threshold of each account that the assets' thresholds do not give."""
-    worth = value.sum(axis=1)
-    weighted = value @ parameters.liquidation_threshold
-    common = np.divide(weighted, worth, out=np.zeros_like(worth), where=worth > 0)
-    follows = np.isnan(stated.own_threshold) | (np.abs(common - stated.own_threshold) <= STEP) | (worth == 0)
-    own = np.where(follows, np.nan, stated.own_threshold)
-    if not follows.all():
+def _taken_for_granted(stated: Statement, book: Book) -> list[str]:
+    """Return what is assumed of thresholds, bonuses and lenders."""
+    notes = []
+    kept = np.isfinite(book.own_threshold)
+    if kept.any():
         notes.append(
-            f"{stated.name}: {int((~follows).sum()):,} of {own.size:,} accounts keep the average threshold that was"
-            " published of them; changes of an asset's threshold do not move it."
+            f"{stated.name}: {int(kept.sum()):,} of {kept.size:,} accounts keep the average threshold that was"
+            " published of them, moved by what --parameters states; other changes of an asset's threshold do not move"
+            " it."
         )
-    return own
+    if stated.emode.any():
+        notes.append(
+            f"{stated.name}: {int(stated.emode.sum())} accounts are in an efficiency mode; they keep its threshold, and"
+            " are liquidated with the bonus of their collateral, for the file does not state their own."
+        )
+    lent = [a for r, a in enumerate(book.symbols) if book.total_debt[r] > book.collateral[:, r].sum()]
+    if lent:
+        notes.append(
+            f"{stated.name} does not say who lends {', '.join(lent)}; as much is taken to be supplied as is owed, so"
+            " what a receipt of it loses is at most what is told."
+        )
+    return notes
 
 
 def _require_health(stated: Statement, book: Book) -> None:

@@ -28,7 +28,8 @@ class Lender:
     block : int or None
         None: not from a chain.
     emode : (N,) bools
-        Accounts whose own threshold goes with a bonus of its own, which the book does not know.
+        Accounts whose own threshold goes with a bonus of its own, which the book does not know; none where they are
+        liquidated with the bonus that a person states of their collateral.
     notes : tuple of str
         What was taken for granted.
     """
@@ -114,14 +115,17 @@ def require_sound(lender: Lender) -> None:
     dearest = np.where(book.collateral > 0, terms.liquidation_bonus, 0.0).max(axis=1, initial=0.0)
     own = np.where(np.isnan(book.own_threshold) | lender.emode, 0.0, book.own_threshold)
     for row in np.flatnonzero(own * (1.0 + dearest) >= 1.0)[:1]:
-        _require_healing(lender.name, book.accounts[row], float(own[row]), float(dearest[row]))
+        r = int(np.where(book.collateral[row] > 0, terms.liquidation_bonus, -1.0).argmax())
+        most = 1.0 / own[row] - 1.0
+        remedy = f" State a lower bonus: --parameters {book.symbols[r]}=,LB, with LB below {most:.4g}."
+        _require_healing(lender.name, book.accounts[row], float(own[row]), float(dearest[row]), remedy=remedy)
 
 
-def _require_healing(name: str, item: str, threshold: float, bonus: float) -> None:
+def _require_healing(name: str, item: str, threshold: float, bonus: float, *, remedy: str = "") -> None:
     if threshold * (1.0 + bonus) >= 1.0:
         raise InputError(
             f"{name}: {item} has a threshold of {threshold:g} with a bonus of {bonus:g}; it must be below"
-            f" 1 / (1 + bonus) = {1 / (1 + bonus):.6g}, or each liquidation makes an account worse.",
+            f" 1 / (1 + bonus) = {1 / (1 + bonus):.6g}, or each liquidation makes an account worse.{remedy}",
             field=item,
             value=threshold,
         )

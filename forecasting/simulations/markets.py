@@ -104,12 +104,18 @@ def lender(chosen: Mapping[str, Any]) -> Lender:
     taken = snapshot(chosen)
     book = datasets.book(taken)
     modes = dict(AccountState.objects.filter(snapshot=taken).values_list("account", "emode_category"))
+    emode = np.array([modes.get(account, 0) != 0 for account in book.accounts], dtype=np.bool_)
+    note = (
+        f"{taken.deployment.slug}: {int(emode.sum())} accounts are in an efficiency mode; they keep its threshold, but"
+        " are liquidated with the ordinary bonus of their collateral, which takes more of it than their own would."
+    )
     return Lender(
         name=taken.deployment.slug,
         book=replace(book, symbols=distinct(book.symbols)),
         time=taken.timestamp,
         block=taken.block_number,
-        emode=np.array([modes.get(account, 0) != 0 for account in book.accounts], dtype=np.bool_),
+        emode=emode,
+        notes=(note,) if emode.any() else (),
     )
 
 

@@ -17,7 +17,7 @@ from forecasting.core.liquidators import Liquidators
 from forecasting.core.oracle import Oracle
 from forecasting.core.worlds.base import World
 from forecasting.models import Dataset
-from forecasting.simulations import books, depths, imported, lenders, markets, terms
+from forecasting.simulations import books, depths, families, imported, lenders, markets, terms
 from forecasting.simulations.depths import Depths
 from forecasting.simulations.lenders import Lender
 from governance.domain.canonical import canonical
@@ -139,7 +139,9 @@ def stand(request: Mapping[str, Any]) -> Standing:
         stated=request["depth"],
         quotes=request["quotes"],
         modelled=modelled.usd if modelled else {},
+        at=drafts[0].time if request["at"] is None else request["at"],
     )
+    found = families.within(found, laid.books)
     return Standing(
         lenders=made,
         books=laid.books,
@@ -159,12 +161,12 @@ def pose(request: Mapping[str, Any]) -> Posed:
     known = {item.name: getattr(there, item.name) for item in fields(Standing)}
     known["depths"] = there.depths.scaled(np.asarray(world.depth_scale, dtype=np.float64))
     known["notes"] = tuple(dict.fromkeys((*world.assumptions, *there.notes)))
-    return Posed(**known, dataset=_register(request, there.books, there.depths), world=world)
+    return Posed(**known, dataset=_register(request, there), world=world)
 
 
 def _depth_notes(book: Book, found: Depths) -> list[str]:
     still = [symbol for r, symbol in enumerate(book.symbols) if np.isinf(found.usd[r]) and r not in found.curves]
-    return [f"Sales and purchases do not move {', '.join(still)}."] if still else []
+    return [*found.notes, *([f"Sales and purchases do not move {', '.join(still)}."] if still else [])]
 
 
 def _oracle(told: list[float] | None, count: int) -> Oracle | None:
@@ -178,12 +180,19 @@ def _withdrawal(told: list[float] | None, count: int) -> Withdrawal | None:
     return None if told is None else Withdrawal(share=np.full(count, told[0]), half_life_hours=told[1])
 
 
-def _register(request: Mapping[str, Any], made: tuple[Book, ...], found: Depths) -> Dataset:
-    """Return the row that names all that is simulated, by content."""
-    scenario = request["scenario"]
-    facts = {"protocols": request["protocols"], "scenario": scenario, "depth": list(found.sources)}
+def _facts(request: Mapping[str, Any], there: Standing) -> dict[str, Any]:
+    return {
+        "protocols": request["protocols"],
+        "scenario": request["scenario"],
+        "depth": list(there.depths.sources),
+    }
+
+
+def content_hash(request: Mapping[str, Any], there: Standing) -> str:
+    """Return what names all that is simulated, by content: 0x and a SHA-256."""
+    facts, found = _facts(request, there), there.depths
     digest = hashlib.sha256(canonical({"kind": FROZEN, **facts}))
-    for book in made:
+    for book in there.books:
         digest.update("\n".join((*book.symbols, *book.accounts)).encode())
         terms_of = [getattr(book.parameters, item.name) for item in fields(book.parameters)]
         for values in (book.collateral, book.debt, book.price, book.own_threshold, *terms_of):
@@ -192,16 +201,22 @@ def _register(request: Mapping[str, Any], made: tuple[Book, ...], found: Depths)
         curve = found.curves.get(r)
         knots = [] if curve is None else [curve.sold, curve.proceeds]
         digest.update(np.concatenate([[usd], *knots]).astype("<f8").tobytes())
+    return f"0x{digest.hexdigest()}"
+
+
+def _register(request: Mapping[str, Any], there: Standing) -> Dataset:
+    """Return the row that names all that is simulated."""
+    scenario = request["scenario"]
     times = [time for time in (scenario["as_of"], scenario["from"], scenario["to"]) if time is not None]
     dataset, _ = Dataset.objects.get_or_create(
-        hash=f"0x{digest.hexdigest()}",
+        hash=content_hash(request, there),
         defaults={
             "kind": FROZEN,
             "first_timestamp": min(times, default=0),
             "last_timestamp": max(times, default=0),
-            "rows": sum(len(book.accounts) for book in made),
+            "rows": sum(len(book.accounts) for book in there.books),
             "block_number": max((chosen.get("block") or 0 for chosen in request["protocols"]), default=0),
-            "facts": facts,
+            "facts": _facts(request, there),
         },
     )
     return dataset

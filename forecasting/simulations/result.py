@@ -8,9 +8,9 @@ from typing import Any
 
 from forecasting.backtests.base import Done, Result
 from forecasting.backtests.bench import settled
-from forecasting.core import exposures, outcomes, tables
+from forecasting.core import exposures, outcomes, tables, weighted
 from forecasting.core.outcomes import Limits, Outcome
-from forecasting.simulations import books, cutting, telling
+from forecasting.simulations import books, cutting, practice, telling
 from forecasting.simulations.cutting import Joined
 from forecasting.simulations.posing import Posed
 from forecasting.simulations.telling import plain
@@ -18,6 +18,8 @@ from governance.domain.canonical import digest
 
 NAME = "simulation"
 HASH = "result_hash"
+INTERVAL = {"value", "low", "high"}
+FEWEST = 20  # paths of the worst 1 %, below which their spread does not tell the error of their mean
 
 
 def report(request: Mapping[str, Any], posed: Posed, done: Done) -> Result:
@@ -38,7 +40,7 @@ def report(request: Mapping[str, Any], posed: Posed, done: Done) -> Result:
         "kind": NAME,
         "scenario": {**request["scenario"], "deterministic": posed.world.deterministic},
         "book": _book(request, posed),
-        "assumptions": list(posed.notes),
+        "assumptions": [*posed.notes, *practice.of(posed), *_few(joined, posed)],
         "dataset": posed.dataset.hash,
         "paths": joined.paths,
         "hours": posed.world.hours,
@@ -55,8 +57,30 @@ def report(request: Mapping[str, Any], posed: Posed, done: Done) -> Result:
         "contagion": None,
         **told,
     }
-    settled_body = settled(plain(body))
+    said = plain(body)
+    settled_body = settled(_certain(said) if posed.world.deterministic else said)
     return {**settled_body, HASH: digest(settled_body)}
+
+
+def _few(joined: Joined, posed: Posed) -> list[str]:
+    """Return what is to be known of an ES99 that stands on few paths."""
+    tail = round(weighted.effective(joined.weights) / 100) if joined.weights is not None else joined.paths // 100
+    if posed.world.deterministic or tail >= FEWEST:
+        return []
+    return [
+        (
+            f"ES99 is the mean of about {max(tail, 1)} paths; with fewer than {FEWEST} its interval is too narrow, and"
+            " two seeds may differ by more than it says. Take more --paths, or --precise."
+        )
+    ]
+
+
+def _certain(said: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return what is said of a path that is the only one: nothing was drawn, so no number has a sampling interval."""
+    if isinstance(said, Mapping):
+        told = {name: _certain(item) for name, item in said.items()}
+        return told | {"low": told["value"], "high": told["value"]} if set(told) == INTERVAL else told
+    return [_certain(item) for item in said] if isinstance(said, list) else said
 
 
 def _figures(found: Outcome, posed: Posed, joined: Joined) -> dict[str, Any]:
@@ -81,7 +105,7 @@ def _figures(found: Outcome, posed: Posed, joined: Joined) -> dict[str, Any]:
         "toxic_share": found.toxic_share,
         "lost": dict(zip(symbols, found.lost, strict=True)),
         "seized": dict(zip(symbols, found.seized, strict=True)),
-        "events": float(joined.tally.totals[:, tables.EVENTS].mean()),
+        "events": weighted.mean(joined.tally.totals[:, tables.EVENTS], joined.weights).value,
         "without_impact": {"liquidated": calm.liquidated, "bad_debt": calm.bad_debt},
     }
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from django.db.models import QuerySet
 
 from forecasting.core.book import BPS, Floats
+from forecasting.core.tables import Ints
 from forecasting.imports.catalogue import find, newest
 from forecasting.imports.times import MICRO
 from forecasting.models import ImportedAccount, ImportedLeg
@@ -32,8 +33,8 @@ class Statement:
     version : int
     base : str
         What totals and prices are counted in: ``USD`` or ``ETH``.
-    time : int or None
-        Unix seconds of the newest state; None: the file states no time.
+    times : (N,) ints
+        Unix seconds of each account's state; 0: its file states no time.
     accounts : tuple of str
         Sorted.
     assets : tuple of str
@@ -43,7 +44,7 @@ class Statement:
     price : (A,) floats
         In base; NaN: not stated.
     threshold : (A,) floats
-        Fractions; NaN: not stated.
+        Fractions, as rows of collateral state them, else rows of debt; NaN: not stated.
     total_held, total_owed : (N,) floats
         In base; NaN: only the assets are known.
     own_threshold, health : (N,) floats
@@ -54,7 +55,7 @@ class Statement:
     name: str
     version: int
     base: str
-    time: int | None
+    times: Ints
     accounts: tuple[str, ...]
     assets: tuple[str, ...]
     held: Floats
@@ -66,6 +67,11 @@ class Statement:
     own_threshold: Floats
     health: Floats
     emode: npt.NDArray[np.bool_]
+
+    @property
+    def time(self) -> int | None:
+        """Unix seconds of the newest state; None: the file does not state the time of every account."""
+        return int(self.times.max()) if self.times.min() > 0 else None
 
 
 def read(name: str, *, version: int = 0, at: int | None = None) -> Statement:
@@ -98,16 +104,17 @@ def read(name: str, *, version: int = 0, at: int | None = None) -> Statement:
     bases = sorted({row.base.upper() for row in rows})
     if len(bases) > 1:
         raise InputError(
-            f"{file.dataset.name} counts in {' and '.join(bases)}; simulate its books one by one.", field="book"
+            f"{file.dataset.name} counts in {' and '.join(bases)}; import each file under a --source of its own, and"
+            " simulate them one by one or with --beside.",
+            field="book",
         )
     legs = ImportedLeg.objects.filter(dataset=file.dataset, version__lte=file.version)
     table = _table(rows, legs, name=file.dataset.name)
-    times = [row.timestamp for row in rows]
     return Statement(
         name=file.dataset.name,
         version=file.version,
         base=bases[0] or "USD",
-        time=max(times) // MICRO if min(times) > 0 else None,
+        times=np.array([row.timestamp // MICRO for row in rows], dtype=np.int64),
         accounts=_names(rows),
         total_held=_column(row.collateral for row in rows),
         total_owed=_column(row.debt for row in rows),
@@ -153,21 +160,20 @@ def _table(rows: list[ImportedAccount], legs: QuerySet[ImportedLeg], *, name: st
     at = {asset: i for i, asset in enumerate(assets)}
     held, owed = np.zeros((len(rows), len(assets))), np.zeros((len(rows), len(assets)))
     prices: dict[str, set[float]] = {}
-    thresholds: dict[str, set[float]] = {}
+    thresholds: dict[str, dict[str, set[float]]] = {side: {} for side in ImportedLeg.Side.values}
     for row, asset, side, amount, price, threshold in found:
         (held if side == ImportedLeg.Side.COLLATERAL else owed)[row, at[key(asset)]] += float(amount)
         if price is not None:
             prices.setdefault(key(asset), set()).add(float(price))
         if threshold is not None:
-            thresholds.setdefault(key(asset), set()).add(float(threshold) / BPS)
+            thresholds[side].setdefault(key(asset), set()).add(float(threshold) / BPS)
+    stated = thresholds[ImportedLeg.Side.DEBT] | thresholds[ImportedLeg.Side.COLLATERAL]  # of what is owed it is idle
     return _Table(
         assets=assets,
         held=held,
         owed=owed,
         price=np.array([_one(prices, asset, what="price", name=name) for asset in assets], dtype=np.float64),
-        threshold=np.array(
-            [_one(thresholds, asset, what="threshold", name=name) for asset in assets], dtype=np.float64
-        ),
+        threshold=np.array([_one(stated, asset, what="threshold", name=name) for asset in assets], dtype=np.float64),
     )
 
 

@@ -21,7 +21,7 @@ from forecasting.core.heat import Heat
 from forecasting.core.narrative import Narrative, Round
 from forecasting.core.outcomes import Limits
 from forecasting.core.worlds.likeness import USD
-from forecasting.simulations import cutting, linking
+from forecasting.simulations import cutting, linking, pegs
 from forecasting.simulations.cutting import Joined
 from forecasting.simulations.posing import Posed
 from forecasting.simulations.symbols import column
@@ -83,10 +83,11 @@ def plain(value: Any) -> Said:  # noqa: ANN401 - JSON
 
 
 def curve(request: Mapping[str, Any], posed: Posed) -> Said:
-    """Return what falls due when all collateral that can fall drops at once and stays there."""
-    columns = request["scenario"]["columns"]
+    """Return what falls due when all collateral that can fall drops at once and stays there, and with it its like."""
+    priced = [request["scenario"]["columns"].get(symbol, symbol) for symbol in posed.book.symbols]
     held = np.flatnonzero(sum(book.collateral.sum(axis=0) for book in posed.books) > 0)
-    assets = [int(r) for r in held if columns.get(posed.book.symbols[r]) != USD] or [int(r) for r in held]
+    falling = {priced[r] for r in held} - {USD}
+    assets = [r for r, name in enumerate(priced) if name in falling] or [int(r) for r in held]
     steps = max(round(WORKED / posed.world.step_hours), 1)
     problem = posed.on(np.tile(posed.book.price, (1, steps, 1)))
     rows = explaining.by_drop(problem, reserves=assets, drops=DROPS)
@@ -131,7 +132,8 @@ def story(request: Mapping[str, Any], posed: Posed, joined: Joined) -> Said:
     path, chosen = typical(joined, Limits(**request["limits"]))
     if posed.world.deterministic:
         chosen = ""
-    told = narrative.rounds(posed.problem(path, 1), 0)
+    problem = posed.problem(path, 1)
+    told = narrative.rounds(problem, 0)
     wanted = request["explain"].lower()
     mine = [event for event in told.events if wanted and event.account.lower().startswith(wanted)]
     return {
@@ -141,6 +143,7 @@ def story(request: Mapping[str, Any], posed: Posed, joined: Joined) -> Said:
         "events": [_event(event, posed) for event in told.events[:MOST_EVENTS]],
         "events_total": len(told.events),
         "bad_debt": told.bad_debt,
+        "pegs": pegs.deviations(problem, told),
         "explained": _explained(request, posed, told, mine) if wanted else None,
     }
 

@@ -9,6 +9,7 @@ from governance.formatting import percent, price, short, usd
 
 MOST_ROUNDS = 40
 MOST_ACCOUNTS = 8
+SEEN = 0.001  # of a price: a deviation from a peg that is worth a line
 CAUSES = {"price": "price", "sales": "sales", "lag": "oracle"}
 
 type Said = Mapping[str, Any]
@@ -36,6 +37,11 @@ def rounds(result: Said) -> Iterator[str]:
     yield told["why"]
     if not told["rounds"]:
         return
+    for one in told.get("pegs", ()):
+        if abs(one["deviation"]) >= SEEN:
+            side = "below" if one["deviation"] < 0 else "above"
+            away = percent(abs(one["deviation"]))
+            yield f"Sales and prices took {one['asset']} up to {away} {side} {one['base']} (hour {one['hour']:g})."
     yield (
         f"  {'hour':>6} {'round':>5} {'count':>6} {'repaid':>9} {'seized':>9} {'bad debt':>9}"
         f"  {'because of':18} market price of what was sold"
@@ -66,6 +72,8 @@ def _paths(result: Said) -> str:
     if result["scenario"]["deterministic"]:
         return f"one path {hours}"
     precision = {None: "", True: ", as precise as wanted", False: ", not as precise as wanted"}[result["precise"]]
+    if result["precise"] is False and result["error"] is None:
+        precision = "; no loss was seen, so nothing tells how precise they are"
     return f"{result['paths']:,} paths {hours}{precision}"
 
 

@@ -58,7 +58,7 @@ def replay(asked: Asked, window: Window) -> Draft:
         columns=columns,
         recipe={"base": "replay", "first": first, "last": last},
         assumptions=[
-            f"Prices move as they did from {moment(first)} to {moment(last)} ({usable.name}); the book is today's.",
+            f"Prices move as they did from {moment(first)} to {moment(last)} ({usable.name}), from the book's own.",
             f"What happened within {span // 60} minutes, between two prices, is not seen.",
         ],
         dataset=dataset,

@@ -8,7 +8,7 @@ import numpy as np
 
 from forecasting.core.volatility.base import rounded
 from forecasting.core.worlds import stress
-from forecasting.core.worlds.likeness import USD, Column, peg_of
+from forecasting.core.worlds.likeness import USD, WRAPS, Column, peg_of
 from forecasting.core.worlds.stress import Stress
 from forecasting.worlds.drafts import Draft, likely
 from forecasting.worlds.grounds import Asked, about, by_name, measured, reach_of, stand
@@ -99,7 +99,8 @@ def _sudden(asked: Asked, found: Stress, target: str) -> Draft:
     reach: dict[str, float] = {}
     if word == "depeg":
         symbol = _pegged(asked, found, target)
-        changes = {symbol: -int(number) / 100}
+        wrappers = [other for other in asked.assets if WRAPS.get(other.upper()) == symbol.upper()]
+        changes = dict.fromkeys([symbol, *wrappers], -int(number) / 100)
     else:
         _no_target(found, target)
         columns, reach, ground = measured(asked)

@@ -125,3 +125,41 @@ def test_hours_carry_what_books_say(tmp_path):
     found = hourly_features.read(chosen)
     assert np.isfinite(found.hours.extras["near_debt_5"]).sum() == 25
     assert hourly_features.load(found.dataset).dataset == found.dataset
+
+
+def dated(folder, states):
+    """Import (hours after `STAMP`, account, health): each owes 1,000 USD."""
+    found = [
+        {
+            "timestamp": STAMP + hour * HOUR,
+            "account": account,
+            "collateral_usd": 1_000 * health / 0.8,
+            "debt_usd": 1_000,
+            "threshold": 0.8,
+            "health_factor": health,
+        }
+        for hour, account, health in states
+    ]
+    run(write(folder / "dated.csv", found), kind="positions", source="dated")
+
+
+def owed(hours):
+    column = read(["positions/dated"])["near_debt_5"]
+    return [np.expm1(column[24 + hour]) for hour in hours]
+
+
+def test_accounts_that_have_times_of_their_own_are_one_book(tmp_path):
+    dated(tmp_path, [(0, "0xa", 1.04), (2, "0xb", 1.03), (5, "0xa", 1.5), (25, "0xc", 1.02)])
+    assert owed((0, 1, 2, 4, 5, 24, 25)) == pytest.approx([1, 1, 2, 2, 1, 1, 2])
+    assert owed((26, 49)) == pytest.approx([2, 2])
+
+
+def test_news_of_an_account_is_over_after_a_day(tmp_path):
+    dated(tmp_path, [(0, "0xa", 1.04), (20, "0xb", 1.03), (30, "0xc", 3.0)])
+    assert owed((20, 30, 45)) == pytest.approx([2, 1, 1])
+
+
+def test_whom_a_whole_book_leaves_out_is_gone(tmp_path):
+    whole = [(hour, f"0x{index}", 1.04) for hour, count in ((0, 20), (1, 19)) for index in range(count)]
+    dated(tmp_path, whole)
+    assert owed((0, 1)) == pytest.approx([20, 19])

@@ -107,8 +107,6 @@ def test_liquidations_are_told_with_both_prices(chain_client, deployment, market
     assert int(newest.debt_price) == market.prices["USDC"]
     repaid, seized = int(newest.debt_base), int(newest.seized_base)
     assert abs(seized / repaid - 1.05) < 0.006  # the bonus, less what the treasury keeps of it
-    day = selectors.liquidations_per_day(deployment)[-1]
-    assert (day.count, day.accounts, day.debt_covered) == (1, 1, repaid)
 
 
 def test_columns_equal_events_on_a_real_market(chain_client, deployment):
@@ -207,15 +205,11 @@ def test_a_block_that_is_not_collected_has_no_snapshot(chain_client, deployment)
 
 def test_selectors_describe_the_market(chain_client, deployment):
     assert selectors.latest_snapshot(deployment) is None
-    assert selectors.collection_status(deployment) is None
-    report = collect(deployment, client=chain_client)
+    collect(deployment, client=chain_client)
     taken = snapshot(deployment)
     assert selectors.latest_snapshot(deployment) == taken
-    status = selectors.collection_status(deployment)
-    assert (status.last, status.logs, status.digest) == (report.last, report.logs, report.digest)
     totals = selectors.market_totals(taken)
-    bands = selectors.health_bands(taken)
-    assert sum(band.accounts for band in bands) == totals.borrowers == selectors.accounts_by_health(taken).count()
+    assert totals.borrowers == selectors.accounts_by_health(taken).count()
     assert 0 < totals.total_debt < totals.total_supply
     factors = [int(row.health_factor) for row in selectors.accounts_by_health(taken)]
     assert factors == sorted(factors)
@@ -223,7 +217,6 @@ def test_selectors_describe_the_market(chain_client, deployment):
     assert selectors.account_state(taken, riskiest.account) == riskiest
     held = selectors.positions(taken, riskiest.account)
     assert sum(int(row.debt) * 10 ** (18 - row.reserve.decimals) for row in held) > 0
-    assert list(selectors.account_history(deployment, riskiest.account)) == [riskiest]
     assert list(selectors.protocols()) == [deployment]
 
 

@@ -8,18 +8,22 @@ import io
 import json
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace as Namespace
 
 import numpy as np
 import pgtrigger
 import pytest
 from django.core.management.base import CommandParser
+from django.db import connections
 
 from forecasting import selectors, trials
 from forecasting.core import whatif
+from forecasting.core.cascade import CascadeProblem, Protocol
 from forecasting.models import AccountState, BacktestRun
-from forecasting.panels import burden, figures, heat, network, simulation, verdicts, waterfall
+from forecasting.panels import burden, figures, heat, lab, network, simulation, verdicts, waterfall
 from forecasting.simulations.kind import KIND
-from governance.errors import InputError
+from governance.errors import ConflictError, InputError
+from governance.locks import lock_key
 from tests.e2e.sample import fill
 from tests.e2e.sample.backtests import finished
 from tests.e2e.sample.base import hash_of
@@ -98,10 +102,51 @@ def test_what_cannot_be_asked_is_refused_by_name(changes, field):
     assert caught.value.facts["field"] == field
 
 
-def test_a_book_that_takes_too_long_is_refused(monkeypatch):
-    monkeypatch.setattr(whatif, "MOST", 1_000)
-    with pytest.raises(InputError, match="20 accounts are too many"):
-        whatif.answer(samples.problem(accounts=20), question())
+def test_a_book_that_takes_too_long_is_refused():
+    with pytest.raises(InputError, match=r"3,000 accounts that owe something, with .* balances, are too many"):
+        whatif.answer(samples.problem(accounts=3_000), question())
+
+
+def test_the_limit_counts_the_runs_that_an_answer_makes(monkeypatch):
+    problem, passes = samples.problem(accounts=20, seed=4), []
+    run = CascadeProblem.run
+
+    def counted(self):
+        passes.append(self.paths.shape[0] * self.paths.shape[1])
+        return run(self)
+
+    monkeypatch.setattr(CascadeProblem, "run", counted)
+    whatif.answer(problem, question())
+    held = sum(int(((book.collateral > 0) | (book.debt > 0)).sum()) for book in (problem.book,))
+    assert sum(passes) == whatif.RUNS * whatif.HOURS
+    monkeypatch.setattr(whatif, "MOST", held * sum(passes))
+    whatif.require_small(problem)
+    monkeypatch.setattr(whatif, "MOST", held * sum(passes) - 1)
+    with pytest.raises(InputError, match="too many to answer at once"):
+        whatif.require_small(problem)
+
+
+def test_accounts_that_owe_nothing_are_no_work():
+    problem = samples.problem(accounts=20, seed=4)
+    idle = replace(problem, book=replace(problem.book, debt=np.zeros_like(problem.book.debt)))
+    found = replace(idle, beside=tuple(Protocol(name=str(n), book=idle.book) for n in range(2_000)))
+    whatif.require_small(found)
+    with pytest.raises(InputError, match="too many"):
+        whatif.require_small(replace(found, book=samples.problem(accounts=2_000).book))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_questions_wait_for_each_other_and_not_for_ever(monkeypatch):
+    monkeypatch.setattr(trials, "PATIENCE", 0.3)
+    problem, asked = samples.problem(accounts=20, seed=4), question()
+    monkeypatch.setattr(trials, "_bench", lambda _: Namespace(problem=problem))
+    other = connections.create_connection("default")
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [lock_key(trials.LOCK)])
+    with pytest.raises(ConflictError, match="Others are asking just now; ask again in a moment"):
+        trials.ask(trials.Source(run=-1), asked)
+    other.close()
+    assert trials.ask(trials.Source(run=-1), asked) == whatif.answer(problem, asked)
 
 
 # What if: the form
@@ -125,12 +170,16 @@ def test_without_a_change_there_is_nothing_to_compare(client, sample):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("drop=much", "drop is &#x27;much&#x27;; write a number of per cent."),
-        ("drop=inf", "drop is &#x27;inf&#x27;"),
-        ("drop=150", "The drop is 1.5; it must be between 0 and 0.99."),
+        ("drop=much", "Price falls by: &#x27;much&#x27;. Write a number of per cent."),
+        ("drop=inf", "Price falls by: &#x27;inf&#x27;"),
+        ("drop=150", "Price falls by: 150 %. It must be 0 % to 99 %."),
+        ("lt=0.5", "Liquidation threshold: 0.5 %. It must be 1 % to 99 %."),
+        ("lb=60", "Liquidation bonus: 60 %. It must be 0 % to 50 %."),
+        ("close=0", "Close factor: 0 %. It must be 1 % to 100 %."),
         ("asset=NOPE", "There is no asset &#x27;NOPE&#x27; in this book."),
-        ("asset=WETH&lt=97&lb=10", "a threshold of 97.00% is toxic"),
+        ("asset=WETH&lt=97&lb=10", "Liquidation threshold: 97 %. With a bonus of 10 % each liquidation leaves"),
         ("book=999", "There is no finished simulation &#x27;999&#x27;."),
+        (f"book={'9' * 5_000}", "There is no finished simulation &#x27;99999999999999999999&#x27;."),
         ("book=x", "There is no finished simulation &#x27;x&#x27;."),
     ],
 )
@@ -210,7 +259,7 @@ def test_an_altered_simulation_is_not_shown(client, sample):
     assert "was altered after it ended" in page
 
 
-def test_a_real_simulation_has_its_page_and_its_book_can_be_asked(client, sample, tmp_path):
+def _real(sample, tmp_path) -> BacktestRun:
     told = tmp_path / "fall.json"
     told.write_text(
         json.dumps({"title": "A fall", "hours": 6, "steps": [{"hour": 0, "asset": "WBTC", "change": -0.4}]})
@@ -221,7 +270,7 @@ def test_a_real_simulation_has_its_page_and_its_book_can_be_asked(client, sample
     done: dict[str, object] = {}
     for unit in KIND.units(request, posed):
         done[unit] = KIND.compute(unit, request=request, inputs=posed, done=done, tick=lambda: None)
-    run = finished(
+    return finished(
         KIND.report(request, posed, done),
         key=hash_of("real"),
         kind="simulation",
@@ -231,6 +280,41 @@ def test_a_real_simulation_has_its_page_and_its_book_can_be_asked(client, sample
         lock_hash="l",
         limit=60,
     )
+
+
+def test_a_question_to_an_altered_simulation_is_refused(client, sample, tmp_path):
+    run = _real(sample, tmp_path)
+    request = {**run.request, "dollars": {"market": {"WBTC": 1.0}}}
+    with pgtrigger.ignore():
+        BacktestRun.objects.filter(pk=run.pk).update(request=request)
+    said = words(client, f"/lab/?book={run.pk}")
+    assert f"Simulation {run.pk} was altered after it ended" in said
+    assert 'name="drop"' not in said
+
+
+def test_a_question_to_a_book_that_is_no_longer_the_same_is_refused(client, sample, tmp_path, monkeypatch):
+    run = _real(sample, tmp_path)
+    stand = trials.posing.stand
+
+    def other(request):
+        found = stand(request)
+        richer = replace(found.book, collateral=found.book.collateral * (1 + 1e-12))
+        return replace(found, books=(richer, *found.books[1:]))
+
+    monkeypatch.setattr(trials.posing, "stand", other)
+    said = words(client, f"/lab/?book={run.pk}")
+    assert f"The book of simulation {run.pk} cannot be read again as it was" in said
+    assert 'name="drop"' not in said
+
+
+def test_the_list_names_imported_books_as_the_command_does():
+    request = {"protocols": [{"market": "main"}, {"positions": "positions/desk", "version": 1}]}
+    assert lab.book(request) == "main, positions/desk"
+    assert lab.book({}) is None
+
+
+def test_a_real_simulation_has_its_page_and_its_book_can_be_asked(client, sample, tmp_path):
+    run = _real(sample, tmp_path)
     assert "What these numbers stand on" in words(client, f"/lab/{run.pk}/")
     query = "asset=WBTC&drop=45&lt=80"
     mine = rows(client, f"/lab/?book={run.pk}&{query}&csv=whatif")

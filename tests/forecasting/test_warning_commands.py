@@ -136,6 +136,8 @@ def test_without_a_window_the_last_third_is_tested_from_the_start_of_a_month(day
         ({"horizons": "six"}, "--horizons is six"),
         ({"horizons": "0,6"}, "--horizons is 0,6"),
         ({"usd": 1.0}, "--usd is 1"),
+        ({"usd": 0.0}, "--usd is 0; it must be 1,000 to"),
+        ({"usd": 1e300}, "--usd is 1e+300; it must be"),
         ({"usd": float("nan")}, "--usd is nan"),
         ({"source": "nobody"}, "There is no imported dataset nobody"),
         ({"liquidations": "nobody"}, "There is no imported dataset nobody"),

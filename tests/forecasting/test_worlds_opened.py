@@ -163,6 +163,15 @@ def test_too_little_history_is_said_and_priced_as_another_where_asked() -> None:
     assert "LATE moves as ETH does, as was said." in found["assumptions"]
 
 
+def test_what_wraps_a_pegged_asset_loses_with_it() -> None:
+    found = worlds.scenario("depeg-99:stETH", assets=("stETH", "wstETH", "cbETH", "WETH"))
+    world = worlds.open_world(found, symbols=found["columns"], prices=np.ones(4))
+    assert world.draw(0, 1).growth[0, -1] == pytest.approx([0.01, 0.01, 1.0, 1.0])
+    assert any("wstETH: -99.00%" in note for note in found["assumptions"])
+    alone = worlds.scenario("depeg-99:wstETH", assets=("stETH", "wstETH"))
+    assert set(alone["recipe"]["steps"]) == {"wstETH"}
+
+
 @pytest.mark.usefixtures("desk")
 def test_a_replay_is_what_was() -> None:
     window = WINDOWS["november-2022"]

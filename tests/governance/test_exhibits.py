@@ -31,6 +31,10 @@ def table(rows, *columns: Column) -> Table:
         (Interval(low=1, middle=2, high=3, happened=4), "outside"),
         (("usd", 1.5), "1.5"),
         ("-1+cmd", "'-1+cmd"),
+        (" =cmd|1", "' =cmd|1"),
+        ("\n=cmd|1", "'\n=cmd|1"),
+        (Badge(text="@x"), "'@x"),
+        (-1.5, "-1.5"),
     ],
 )
 def test_cells_are_exact(value, text):
@@ -44,6 +48,12 @@ def test_any_text_survives_csv_and_is_never_a_formula(rows):
     for given_text, (found,) in zip(rows, read[1:], strict=True):
         assert found in {given_text, f"'{given_text}"} or not given_text
         assert not found.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+@pytest.mark.parametrize("label", ["=cmd|1", "+1", "@x", "-1", "\tx"])
+def test_no_label_of_a_column_is_a_formula(label):
+    told = table([1], Column(label=label, value=lambda row: row)).as_csv()
+    assert next(csv.reader(io.StringIO(told))) == [f"'{label}"]
 
 
 def test_a_page_shows_the_first_rows_and_says_so():

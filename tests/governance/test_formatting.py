@@ -88,3 +88,26 @@ def test_moments_are_in_utc():
 )
 def test_a_tiny_chance_is_no_longer_measured(value, text):
     assert formatting.chance(value) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (1e17, "$100,000T"),
+        (1e18, "$1.00e18"),
+        (1e300, "$1.00e300"),
+        (-1.2345e40, "−$1.23e40"),
+        (10**400, "$1.00e400"),
+        (float("inf"), "$∞"),
+        (float("-inf"), "−$∞"),
+        (float("nan"), "—"),
+    ],
+)
+def test_dollars_of_any_size_are_written(amount, text):
+    assert formatting.usd(amount) == text
+
+
+@given(st.floats())
+def test_no_amount_is_too_odd_to_write(amount):
+    for written in (formatting.usd(amount), formatting.compact(amount)):
+        assert 0 < len(written) < 24

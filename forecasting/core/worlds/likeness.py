@@ -35,6 +35,7 @@ STABLE = frozenset(
     }
 )
 PEGS = (ETHER, BITCOIN)  # what other assets promise to follow
+WRAPS: Mapping[str, str] = {"WSTETH": "STETH", "SDAI": "DAI"}  # a fixed, or growing, number of the other token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,12 @@ def _said(symbol: str, said: str, names: Mapping[str, str]) -> Column:
         field="like",
         value=said,
     )
+
+
+def family(symbol: str) -> str:
+    """Return what an asset is, or promises to follow, other than a dollar: ``ETH``, ``BTC``, or its own name."""
+    key = symbol.upper()
+    return next((pair[0] for pair in PEGS if key in pair or set(ALIKE.get(key, ())) & set(pair)), key)
 
 
 def peg_of(symbol: str) -> str:

@@ -10,7 +10,7 @@
                                                 likely paths
       "steps": [{"hour": 0, "asset": "ETH", "change": -0.2}],
                                                 in the hour that begins so many hours after the start; relative
-      "unpegged": ["stETH"],                    pegged assets that a step may move on their own
+      "unpegged": ["stETH"],                    pegged assets that steps move on their own, and what wraps them
       "volatility_scale": 2.0,                  of the likely paths ("filtered" only)
       "depth_scale": {"*": 0.5, "ETH": 0.3}     by how much depth is multiplied; "*": all others
     }
@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from forecasting.core.worlds.documents import choice, is_number, number, only, parsed, whole, word, words, wrong
+from forecasting.core.worlds.stress import plain
 
 MOST_HOURS = 2160
 MOST_SCALE = 100.0
@@ -79,7 +80,7 @@ def read(text: str, *, hours: int | None = None) -> Steward:
         hours=whole(data.get("hours") if hours is None else hours, "hours", low=1, high=MOST_HOURS),
         base=choice(data.get("base", "none"), "base", ("none", "filtered")),
         steps=_steps(data.get("steps", [])),
-        unpegged=words(data.get("unpegged", []), "unpegged"),
+        unpegged=_once(words(data.get("unpegged", []), "unpegged"), "unpegged"),
         volatility_scale=number(data.get("volatility_scale", 1.0), "volatility_scale", high=MOST_SCALE),
         depth_scale=_scales(data.get("depth_scale", {})),
     )
@@ -89,8 +90,8 @@ def read(text: str, *, hours: int | None = None) -> Steward:
     if found.base == "none":
         if "volatility_scale" in data:
             raise wrong("volatility_scale", found.volatility_scale, 'left out, or "base" is "filtered"')
-        if not found.steps and not found.depth_scale:
-            raise wrong("steps", [], "at least one step, for nothing happens otherwise")
+        if not found.steps and all(scale == 1.0 for scale in found.depth_scale.values()):
+            raise wrong("steps", [], "at least one step, or depth that changes, for nothing happens otherwise")
     return found
 
 
@@ -106,6 +107,8 @@ def _steps(value: object) -> tuple[tuple[int, str, float], ...]:
         change = item.get("change")
         if not is_number(change) or not -1.0 < change <= MOST_SCALE:
             raise wrong(f"{name}.change", change, f"a number above -1 and up to {MOST_SCALE:g}: -0.2 is a fall by 20 %")
+        if not change:
+            raise wrong(f"{name}.change", change, "a change; leave the step out where nothing moves")
         hour = whole(item.get("hour"), f"{name}.hour", low=0, high=MOST_HOURS - 1)
         found.append((hour, word(item, "asset", where=f"{name}."), float(change)))
     return tuple(found)
@@ -114,4 +117,16 @@ def _steps(value: object) -> tuple[tuple[int, str, float], ...]:
 def _scales(value: object) -> dict[str, float]:
     if not isinstance(value, dict):
         raise wrong("depth_scale", value, 'an object: {"ETH": 0.5, "*": 0.8}')
-    return {name: number(scale, f"depth_scale.{name}", high=MOST_SCALE) for name, scale in value.items()}
+    found = {name: number(scale, f"depth_scale.{name}", high=MOST_SCALE) for name, scale in value.items()}
+    _once(tuple(found), "depth_scale")
+    return found
+
+
+def _once(names: tuple[str, ...], field: str) -> tuple[str, ...]:
+    """Return names, each of another asset: ether and wrapped ether are one."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if plain(name) in seen:
+            raise wrong(field, name, f"named once; {seen[plain(name)]} is the same asset")
+        seen[plain(name)] = name
+    return names

@@ -131,6 +131,11 @@ def anchor(asset: str) -> str:
     return names.get(asset.upper(), "")
 
 
+def plain(asset: str) -> str:
+    """Return an asset's name in capitals, that of ether or bitcoin for their wrapped forms."""
+    return anchor(asset) or asset.upper()
+
+
 def sized(assets: Sequence[str], numbers: Mapping[str, float], *, reach: Mapping[str, float]) -> dict[str, float]:
     """Return the table's number for each asset.
 

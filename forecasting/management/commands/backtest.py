@@ -10,6 +10,7 @@ from forecasting.backtests import bench, keeping, running
 from forecasting.backtests.base import kind as find_kind
 from forecasting.backtests.base import kinds
 from forecasting.models import BacktestRun
+from forecasting.selectors import backtests
 from governance.errors import InputError
 from governance.management.base import BreakwaterCommand
 
@@ -44,14 +45,14 @@ class Command(BreakwaterCommand):
             When nothing was.
         """
         if options["list"]:
-            runs = list(BacktestRun.objects.defer("result")[:MOST])
+            runs = list(backtests()[:MOST])
             self.answer(
                 {"backtests": [keeping.row(run) for run in runs]}, "\n".join(map(_line, runs)) or "There is none yet."
             )
         elif options["show"] is not None:
-            self._tell(running.find(options["show"]))
+            self._tell(running.find(options["show"], simulation=False))
         elif options["cancel"] is not None:
-            run = running.cancel(options["cancel"])
+            run = running.cancel(running.find(options["cancel"], simulation=False).pk)
             self.answer(keeping.row(run), _line(run))
         elif kind is None:
             message = f"Say what to judge: manage.py backtest {' | '.join(kinds())} (each has --help)."

@@ -10,9 +10,8 @@ from django.core.management.base import CommandParser
 from forecasting import worlds
 from forecasting.backtests import bench, keeping, running
 from forecasting.models import BacktestRun
-from forecasting.simulations import text
+from forecasting.simulations import asking, text
 from forecasting.simulations.kind import KIND
-from governance.errors import InputError
 from governance.management.base import BreakwaterCommand
 
 MOST = 50  # runs in a list
@@ -38,14 +37,15 @@ class Command(BreakwaterCommand):
         if options["list"]:
             self._list()
         elif options["show"] is not None:
-            self._tell(_find(options["show"]), options)
+            self._tell(running.find(options["show"], simulation=True), options)
         elif options["cancel"] is not None:
-            run = running.cancel(_find(options["cancel"]).pk)
+            run = running.cancel(running.find(options["cancel"], simulation=True).pk)
             self.answer(keeping.row(run), _line(run))
         else:
             self._run(options)
 
     def _run(self, options: dict[str, Any]) -> None:
+        self.say(f"Reading {', '.join(asking.wanted(options))}, prices and depth; a large book takes a minute.")
         run = running.ask(KIND.slug, options, limit=options["limit"], shares=options["threads"])
         if run.status in BacktestRun.OPEN:
             self.say(f"Simulation {run.pk}; `manage.py simulate --cancel {run.pk}` stops it.")
@@ -73,15 +73,6 @@ class Command(BreakwaterCommand):
         self.answer({**keeping.row(run), **run.result}, f"{_line(run)}\n{shown}".rstrip())
 
 
-def _find(number: int) -> BacktestRun:
-    run = running.find(number)
-    if run.kind != KIND.slug:
-        message = f"Run {number} is a backtest of {run.kind}; see manage.py backtest --show {number}."
-        raise InputError(message, field="id", value=number)
-    return run
-
-
 def _line(run: BacktestRun) -> str:
-    scenario, protocols = run.request["scenario"], run.request["protocols"]
-    names = ", ".join(str(chosen.get("market") or chosen.get("positions")) for chosen in protocols)
-    return keeping.line(run, name=f"Simulation {run.pk} ({names}, {scenario['name']})")
+    names = ", ".join(asking.named(run.request))
+    return keeping.line(run, name=f"Simulation {run.pk} ({names}, {run.request['scenario']['name']})")

@@ -16,7 +16,7 @@ from forecasting.models import ModelVersion
 from forecasting.warners import publishing, selectors
 from forecasting.warners.plans import line_of
 from forecasting.warning import Warned, warn
-from governance.errors import InputError
+from governance.errors import DataError, InputError
 from governance.management.base import BreakwaterCommand
 
 SHOWN = 4  # reasons
@@ -50,8 +50,14 @@ class Command(BreakwaterCommand):
         request, moment = BACKTEST.request(options), _moment(at)
         wanted = [line_of(request, target) for target in targets_of(request)]
         stored = [line for line in selectors.lines() if line in wanted] if moment is None else []
+        failures = []
         for line in stored:
-            publishing.publish(line)
+            try:
+                publishing.publish(line)
+            except DataError as error:  # the others may still be said
+                failures.append(error)
+        if failures:
+            raise failures[0]
         found = warn(request, targets=targets_of(request), at=moment)
         told = {
             "at": found.at,

@@ -121,7 +121,7 @@ def test_a_second_delivery_does_nothing(sent, tmp_path) -> None:
 
 @pytest.mark.django_db
 def test_what_cannot_be_asked_is_refused_before_anything_is_stored(sent) -> None:
-    for options in ({"length": 0}, {"limit": 0}, {"shares": 0}):
+    for options in ({"length": 0}, {"limit": 0}, {"limit": 10**30}, {"shares": 0}):
         with pytest.raises(InputError, match="at least 1"):
             ask(**options)
     with pytest.raises(InputError, match=f"no backtest 'nothing'; there are: .*{backtest.NAME}"):

@@ -305,7 +305,8 @@ def test_impossible_liquidators_are_refused(name: str) -> None:
 
 
 def test_impossible_oracles_are_refused() -> None:
-    for changes in ({"heartbeat": 0.0}, {"deviation": -0.1}, {"latency": np.inf}):
+    wrong = ({"heartbeat": 0.0}, {"deviation": -0.1}, {"latency": np.inf}, {"latency": 1e20}, {"deviation": 1e308})
+    for changes in (*wrong, {"heartbeat": np.nan}):
         with pytest.raises(InputError, match="oracle"):
             oracle(**changes)
 

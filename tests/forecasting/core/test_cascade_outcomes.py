@@ -57,6 +57,33 @@ def test_importance_sampling_finds_the_tail_of_the_plain_distribution() -> None:
     assert es.high - es.low < plain.high - plain.low
 
 
+def test_a_weighted_probability_is_never_more_certain_than_its_paths() -> None:
+    weights = np.random.default_rng(6).uniform(0.1, 3, 500)
+    never, always = (weighted.probability(np.full(500, hit), weights) for hit in (False, True))
+    count = weighted.effective(weights)
+    assert (never.value, never.low) == (0.0, 0.0)
+    assert never.high == pytest.approx(3.8415 / (count + 3.8415), rel=1e-4)
+    assert (always.value, always.high, always.low) == (1.0, 1.0, pytest.approx(1 - never.high))
+    seldom = weighted.probability(np.arange(500) == 0, weights)
+    assert 0 < seldom.low < seldom.value < seldom.high < 1
+    alike = weighted.probability(np.arange(500) < 7, np.full(500, 0.3))
+    plain = losses.probability(7, 500)
+    assert (alike.value, alike.low, alike.high) == pytest.approx((plain.value, plain.low, plain.high))
+
+
+def test_intervals_of_rare_weighted_events_cover_as_often_as_they_say() -> None:
+    """Normal draws around 1, weighted back to 0, of which few reach 2.5."""
+    rng, covered, width, truth = np.random.default_rng(7), 0, 0.0, 6.2097e-3
+    for _ in range(400):
+        draws = rng.normal(1.0, 1.0, 200)
+        found = weighted.probability(draws > 2.5, np.exp(0.5 - draws))
+        covered += found.low <= truth <= found.high
+        width += (found.high - found.low) / 400
+    plain = losses.probability(1, 200)
+    assert covered / 400 > 0.91
+    assert width < (plain.high - plain.low) / 2  # the tail was drawn more often for a reason
+
+
 def test_the_shares_of_the_tail_make_its_mean() -> None:
     rng = np.random.default_rng(4)
     sample, weights = rng.exponential(size=500), rng.uniform(0.1, 3, 500)
@@ -132,13 +159,24 @@ def test_a_simulation_stops_when_it_is_precise_enough(wild: CascadeProblem) -> N
         until_precise(draw, target=0.0)
 
 
-def test_no_loss_has_no_error() -> None:
+def test_no_loss_tells_no_error() -> None:
     problem = samples.problem(count=3)
     safe = dataclasses.replace(problem, paths=np.tile(problem.book.price, (3, 4, 1)))
     found = assess(safe)
-    assert found.error == 0
-    assert outcomes.relative_error(found.bad_debt) == 0
+    assert found.error is None
+    assert outcomes.relative_error(found.bad_debt) is None
+    assert not outcomes.precise(found.bad_debt, 0.5)
     assert found.amplification == 1
+
+
+def test_without_a_loss_paths_are_run_to_the_limit() -> None:
+    problem = samples.problem(count=1)
+
+    def draw(first: int, count: int) -> CascadeProblem:
+        return dataclasses.replace(problem, paths=np.tile(problem.book.price, (count, 2, 1)))
+
+    found, reached = until_precise(draw, target=0.5, block=10, most=40)
+    assert (found.tally.parts.shape[0], reached, found.error) == (40, False, None)
 
 
 def test_contributions_sum_to_the_shortfall(wild: CascadeProblem) -> None:

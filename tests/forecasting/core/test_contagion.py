@@ -127,18 +127,25 @@ def test_a_marked_receipt_makes_its_holders_lenders_lose() -> None:
     assert found.bad_debt == pytest.approx(again)
 
 
-def circle(*, supply: float) -> tuple[CascadeProblem, list[Receipt]]:
-    """Return two protocols, each with the other's receipts as collateral; the second has a loss of its own."""
+OWED = (230.0, 910.0)  # USD, of `circle`
+
+
+def circle(*, times: float) -> tuple[CascadeProblem, list[Receipt]]:
+    """Return two protocols, each with the other's receipts as collateral; the second has a loss of its own.
+
+    Supplied is so many ``times`` what is owed.
+    """
     problem = linked(
-        book_of(("a", DAI, 300.0, USDC, 230.0), supply=supply),
-        book_of(("b", TIDE, 100.0, USDC, 60.0), ("c", WETH, 400.0, USDC, 310.0), supply=supply),
+        book_of(("a", DAI, 300.0, USDC, OWED[0]), supply=times * OWED[0]),
+        book_of(("b", TIDE, 1000.0, USDC, 600.0), ("c", WETH, 400.0, USDC, 310.0), supply=times * OWED[1]),
+        tide=(10.0, 1.0),
     )
     return problem, [RECEIPT, Receipt(token="WETH", issuer=0, underlying="USDC")]
 
 
-@pytest.mark.parametrize("supply", [60.0, 150.0, 400.0, 2000.0])
-def test_losses_that_go_round_end_where_they_fit_together(supply: float) -> None:
-    problem, links = circle(supply=supply)
+@pytest.mark.parametrize("times", [1.0, 1.05, 1.3, 4.0])
+def test_losses_that_go_round_end_where_they_fit_together(times: float) -> None:
+    problem, links = circle(times=times)
     found = contagion.receipts(problem, links)
     assert found.settled
     marked = problem.paths.copy()
@@ -146,15 +153,15 @@ def test_losses_that_go_round_end_where_they_fit_together(supply: float) -> None
     marked[:, -1, WETH] *= np.maximum(1 - found.haircut[:, 1], contagion.LEAST_VALUE)
     losses = dataclasses.replace(problem, paths=marked).run().parts[0, :, tables.BAD_DEBT]
     assert found.bad_debt[0] == pytest.approx(losses, rel=1e-6)
-    expected = [min(losses[1] / supply, 1.0), min(losses[0] / supply, 1.0)]
+    expected = [losses[1] / (times * OWED[1]), losses[0] / (times * OWED[0])]
     assert found.haircut[0] == pytest.approx(expected, rel=1e-6, abs=1e-8)
     assert (found.bad_debt >= found.unlinked).all()
 
 
 def test_losses_go_round_more_than_once_and_a_smaller_pool_passes_on_more() -> None:
     rounds, losses = [], []
-    for supply in (60.0, 150.0, 2000.0):
-        found = contagion.receipts(*circle(supply=supply))
+    for times in (1.0, 1.3, 4.0):
+        found = contagion.receipts(*circle(times=times))
         rounds.append(found.rounds)
         losses.append(found.passed_on.value)
     assert rounds[0] > 2
@@ -257,3 +264,11 @@ def test_the_study_is_plain_data(wild: CascadeProblem) -> None:
     assert 0 < body["clearing"]["recovery"]["other"] < 1
     plain = contagion.study(wild, ("book", "other"))
     assert plain["debt_rank"] is plain["clearing"] is plain["receipts"] is None
+
+
+def test_a_receipt_claims_at_least_what_its_issuer_has_lent() -> None:
+    """Of 10 that are told to be supplied 60 are owed: 60 are, and what is lost of them is no more than all."""
+    lost = 60 - 30 / 1.1
+    issuer = book_of(("b", TIDE, 100.0, USDC, 60.0), supply=10.0)
+    found = contagion.receipts(linked(book_of(("a", DAI, 100.0, WETH, 40.0)), issuer), [RECEIPT])
+    assert found.haircut[0, 0] == pytest.approx(lost / 60, rel=1e-4)

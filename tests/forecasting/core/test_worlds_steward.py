@@ -40,6 +40,19 @@ def test_a_scenario_is_read_whole() -> None:
     }
 
 
+def test_what_wraps_an_unpegged_asset_goes_with_it() -> None:
+    columns = resolve(("WETH", "stETH", "wstETH", "cbETH", "DAI", "sDAI"), known=("ETH",), said={})
+    told = scenario(steps=steps((0, "ETH", -0.1), (0, "stETH", -0.9), (1, "DAI", -0.2)), unpegged=["stETH", "DAI"])
+    found = placed(read(told), columns)
+    assert found["stETH"] == found["wstETH"] == [(0, -0.9)]
+    assert found["WETH"] == found["cbETH"] == [(0, -0.1)]
+    assert found["DAI"] == found["sDAI"] == [(1, -0.2)]
+    apart = scenario(steps=steps((0, "stETH", -0.9), (0, "wstETH", -0.5)), unpegged=["stETH", "wstETH"])
+    assert placed(read(apart), columns)["wstETH"] == [(0, -0.5)]
+    with pytest.raises(InputError, match="moves wstETH, which follows STETH, apart"):
+        placed(read(scenario(steps=steps((0, "stETH", -0.9), (1, "wstETH", -0.5)), unpegged=["stETH"])), columns)
+
+
 def test_the_horizon_may_be_said_elsewhere() -> None:
     assert read(scenario(), hours=12).hours == 12
     with pytest.raises(InputError, match=r"steps\[0\].hour is 30; it must be an hour from 0 to 23"):
@@ -70,6 +83,9 @@ def test_what_is_unpegged_moves_alone() -> None:
         ([(0, "DOGE", -0.1)], {}, r'steps\[0\].asset is "DOGE"; it must be one of WETH, ETH, wstETH'),
         ([(0, "USD", -0.1)], {}, r'steps\[0\].asset is "USD"'),
         ([(0, "ETH", -0.1)], {"unpegged": ["stETH"]}, 'unpegged is "stETH"; it must be one of WETH'),
+        ([(0, "LINK", -0.1)], {"unpegged": ["LINK"]}, 'unpegged is "LINK"; it must be an asset that follows another'),
+        ([(0, "WETH", -0.1)], {"unpegged": ["WETH"]}, 'unpegged is "WETH"; it must be an asset that follows another'),
+        ([(0, "ETH", -0.1)], {"unpegged": ["wstETH"]}, 'unpegged is "wstETH"; it must be an asset that a step moves'),
     ],
 )
 def test_what_the_book_contradicts_is_refused(rows, more, match: str) -> None:
@@ -121,6 +137,11 @@ def test_depth_of_what_the_book_has_not_is_refused() -> None:
         (scenario(steps=[{"hour": 0, "change": -0.1}]), r"steps\[0\].asset is"),
         (scenario(steps=[]), "steps is .*at least one step"),
         (scenario(unpegged="stETH"), "unpegged is"),
+        (scenario(unpegged=["USDC", "usdc"]), 'unpegged is "usdc"; it must be named once; USDC is the same asset'),
+        (scenario(depth_scale={"ETH": 0.5, "WETH": 0.3}), 'depth_scale is "WETH"; it must be named once; ETH is the'),
+        (scenario(depth_scale={"weth": 0.5, "WETH": 0.3}), 'depth_scale is "WETH"; it must be named once; weth is the'),
+        (scenario(steps=steps((0, "ETH", 0))), r"steps\[0\].change is 0; it must be a change"),
+        (scenario(steps=[], depth_scale={"*": 1}), "steps is .*for nothing happens otherwise"),
         (scenario(volatility_scale=2), "volatility_scale is 2.0; it must be left out"),
         (scenario(base="filtered", volatility_scale=0), "volatility_scale is 0; it must be a number above 0"),
         (scenario(depth_scale={"ETH": -1}), "depth_scale.ETH is -1"),

@@ -61,6 +61,23 @@ def test_one_column_a_venue_is_taken_apart_and_empty_cells_are_left_out(tmp_path
     assert bring(tmp_path, rows).status == ALREADY
 
 
+def test_two_columns_of_one_venue_are_refused_whatever_their_letters(tmp_path):
+    with pytest.raises(InputError, match="ETH_A_funding_rate and ETH_a_funding_rate, which are of the same asset"):
+        bring(tmp_path, days(ETH_A_funding_rate="0.1", ETH_a_funding_rate="0.2"))
+    assert not ImportedFunding.objects.exists()
+
+
+def test_a_file_without_any_rate_says_so(tmp_path):
+    with pytest.raises(InputError, match="no rate in any cell of ETH_A_funding_rate; there is nothing to import"):
+        bring(tmp_path, days(ETH_A_funding_rate=""))
+
+
+def test_an_absurd_rate_is_named_in_few_words(tmp_path):
+    with pytest.raises(ImplausibleData, match=r"1e\+300") as caught:
+        bring(tmp_path, days(asset="ETH", annual=lambda day: "1e300" if day == 3 else "0.1"))
+    assert len(caught.value.message) < 400
+
+
 def test_open_interest_alone_is_enough(tmp_path):
     bring(tmp_path, days(asset="ETH", oi="1000", longliq="3", shortliq="0"))
     row = ImportedFunding.objects.first()

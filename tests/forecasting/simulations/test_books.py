@@ -153,8 +153,10 @@ def test_the_frontier_itself_is_harmful(tmp_path) -> None:
 def test_an_accounts_own_threshold_may_not_be_harmful_either(tmp_path) -> None:
     rows = totals()
     rows[3] |= {"lt_bps": 9600, "health_factor": round(rows[3]["collateral_eth"] * 0.96 / 4, 9)}
-    with pytest.raises(InputError, match=rf"{rows[3]['user']} has a threshold of 0.96"):
-        lenders.require_sound(lender(tmp_path, rows, told=TERMS | terms.read(["WBTC=0.7,0.06"])))
+    with pytest.raises(
+        InputError, match=rf"{rows[3]['user']} has a threshold of 0.96 .* STETH=,LB, with LB below 0.04"
+    ):
+        lenders.require_sound(lender(tmp_path, rows, told=TERMS | terms.read(["WBTC=,0.02"])))
 
 
 def test_books_over_other_columns_are_laid_over_common_ones_and_keep_their_worth(tmp_path) -> None:
@@ -201,6 +203,117 @@ def test_parameters_come_from_a_file_too(tmp_path) -> None:
         terms.read([str(path)])
     with pytest.raises(InputError, match="states steth twice"):
         terms.read(["STETH=,0.07", "steth=,0.05"])
+
+
+def long(tmp_path, *rows, source: str = "long") -> statement.Statement:
+    """Return a long file that states thresholds: rows of time, account, asset, side, amount, threshold."""
+    columns = ("timestamp", "user", "asset", "side", "amount", "threshold")
+    made = [dict(zip(columns, row, strict=True)) | {"price": 1 if row[2] == "USDC" else 1_750} for row in rows]
+    run(write(tmp_path / f"{source}.csv", made), kind="positions", source=source)
+    return imported.completed(statement.read(source), None)
+
+
+@pytest.mark.parametrize("owed", [0.87, 0])
+def test_the_threshold_of_a_debt_is_nobodys_average_whatever_the_order_of_rows(tmp_path, owed) -> None:
+    rows = [
+        (1_686_528_000, account, *leg_)
+        for account, legs in (("0xb", 1), ("0xc", -1))
+        for leg_ in [("WETH", "collateral", 1_000, 0.82), ("USDC", "debt", 1_400_000, owed)][::legs]
+    ]
+    made = imported.lender(long(tmp_path, *rows), dollars={}, chosen=None, terms=TERMS).book
+    assert np.isnan(made.own_threshold).all()
+    assert made.health_factors() == pytest.approx([1.025, 1.025])
+
+
+def test_the_threshold_of_collateral_counts_where_that_of_debt_is_another(tmp_path) -> None:
+    found = long(
+        tmp_path,
+        *((1, "0xa", "WETH", "collateral", 1, 0.82), (1, "0xa", "USDC", "debt", 9, 0)),
+        *((1, "0xb", "USDC", "collateral", 9_000, 0.85), (1, "0xb", "WETH", "debt", 1, 0)),
+    )
+    assert dict(zip(found.assets, found.threshold, strict=True)) == {"USDC": 0.85, "WETH": 0.82}
+
+
+def test_a_debt_that_the_total_leaves_out_is_refused(tmp_path) -> None:
+    rows = totals()
+    rows[6] |= {"debt_eth": 0, "health_factor": ""}
+    with pytest.raises(ImplausibleData, match=r"assets of 0x0*7 are worth 7,200.00 USD of debt, its total 0.00"):
+        lender(tmp_path, rows)
+
+
+def efficient(*, threshold: int = 9700) -> list[dict]:
+    """Return `totals` whose last account is in an efficiency mode."""
+    rows = [row | {"emode": 0} for row in totals()]
+    worth = rows[-1]["collateral_eth"]
+    rows[-1] |= {"emode": 1, "lt_bps": threshold, "health_factor": round(worth * threshold / 1e4 / 4, 9)}
+    return rows
+
+
+def test_an_efficiency_modes_threshold_may_not_be_harmful_with_the_bonus_that_is_used(tmp_path) -> None:
+    with pytest.raises(
+        InputError, match=r"0x0*8 has a threshold of 0.97 .* State a lower bonus: --parameters STETH=,LB"
+    ):
+        lenders.require_sound(lender(tmp_path, efficient()))
+    found = lender(tmp_path, efficient(), told=TERMS | terms.read(["STETH=,0.01"]))
+    lenders.require_sound(found)
+    assert found.book.own_threshold[-1] == 0.97
+
+
+def test_an_efficiency_modes_threshold_says_nothing_of_the_assets(tmp_path) -> None:
+    rows = efficient()
+    for index, row in enumerate(rows[:-1]):  # no two agree
+        threshold = 8000 + 10 * index
+        row |= {
+            "lt_bps": threshold,
+            "health_factor": round(row["collateral_eth"] * threshold / 1e4 / row["debt_eth"], 9),
+        }
+    found = lender(tmp_path, rows, told=TERMS | terms.read(["STETH=,0.01"])).book
+    assert 0.8 < found.parameters.liquidation_threshold[found.symbols.index("STETH")] < 0.807
+    alone = [row for row in rows if row["emode"]]
+    with pytest.raises(InputError, match="does not state the liquidation threshold of STETH"):
+        lender(tmp_path, alone, dollars=DOLLARS | {"STETH": 1_800.0 * STAKED})
+
+
+def test_a_stated_threshold_acts_on_all_who_hold_the_asset(tmp_path) -> None:
+    before = lender(tmp_path, totals()).book
+    after = lender(tmp_path, totals(), told=TERMS | terms.read(["STETH=0.5,0.07"])).book
+    at = after.symbols.index("STETH")
+    share = before.collateral[:, at] * before.price[at] / (before.collateral @ before.price)
+    worth, owed = before.collateral @ before.price, before.debt @ before.price
+    assert after.parameters.liquidation_threshold[at] == 0.5
+    assert np.isfinite(after.own_threshold).tolist() == [row == 3 for row in range(8)]
+    np.testing.assert_allclose(after.health_factors(), before.health_factors() - share * 0.33 * worth / owed, rtol=1e-9)
+
+
+def test_a_stated_threshold_leaves_an_efficiency_modes_alone(tmp_path) -> None:
+    after = lender(tmp_path, efficient(threshold=8300), told=TERMS | terms.read(["STETH=0.5,0.07"])).book
+    assert np.isfinite(after.own_threshold).tolist() == [row in {3, 7} for row in range(8)]
+    assert after.own_threshold[7] == 0.83
+
+
+def test_a_stated_threshold_of_what_only_totals_tell_is_refused_where_another_is_published(tmp_path) -> None:
+    rows = [{name: row[name] for name in row if name not in {"steth_amount", "eth_debt"}} for row in totals()]
+    match = r"threshold of 0.5 for WBTC; with it 0x0*1 has 0.5000, published is 0.8300, .* --parameters WBTC=,0.06"
+    with pytest.raises(InputError, match=match):
+        lender(tmp_path, rows, told=TERMS | terms.read(["WBTC=0.5,0.06"]))
+    same = [row | {"lt_bps": 8300} for row in rows if row["lt_bps"] == 8300]
+    assert np.isnan(lender(tmp_path, same, told=TERMS | terms.read(["WBTC=0.83,0.06"])).book.own_threshold).all()
+
+
+def test_a_stated_threshold_that_the_file_does_not_have_gives_the_average_of_named_assets(tmp_path) -> None:
+    rows = totals(accounts=1)  # one account alone agrees with nobody
+    found = lender(
+        tmp_path, rows, dollars=DOLLARS | {"STETH": 1_800.0 * STAKED}, told=terms.read(["STETH=0.6,0.07"])
+    ).book
+    assert np.isnan(found.own_threshold).all()
+    assert found.health_factors() == pytest.approx([10 * STAKED * 0.6 / 4])
+
+
+def test_what_is_owed_was_supplied(tmp_path) -> None:
+    found = lender(tmp_path, totals())
+    at = found.book.symbols.index("USDC")
+    assert found.book.total_supply[at] == found.book.total_debt[at] > 0
+    assert any("does not say who lends WETH, USDC" in note for note in found.notes)
 
 
 def _with(found: lenders.Lender, **changes) -> lenders.Lender:

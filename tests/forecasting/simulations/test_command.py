@@ -13,7 +13,7 @@ from forecasting.backtests.base import kind, kinds
 from forecasting.models import BacktestRun
 from forecasting.simulations.kind import KIND
 from forecasting.simulations.result import HASH
-from governance.errors import ConflictError, InputError
+from governance.errors import ConflictError, DataError, InputError
 from tests.fixtures import backtest
 from tests.forecasting import rows
 from tests.forecasting.imports.files import command
@@ -108,8 +108,14 @@ def test_scenarios_and_simulations_are_listed_and_backtests_are_not(tmp_path, se
     found = command("simulate", "--list")
     assert [row["id"] for row in found["simulations"]] == [run.pk]
     assert {"name", "available", "why"} <= found["scenarios"][0].keys()
-    with pytest.raises(InputError, match=f"Run {other.pk} is a backtest"):
+    with pytest.raises(InputError, match=f"Backtest {other.pk} is no simulation; see `manage.py backtest --show"):
         say("--show", str(other.pk))
+    assert [row["id"] for row in command("backtest", "--list")["backtests"]] == [other.pk]
+    for asked in ("--show", "--cancel"):
+        with pytest.raises(InputError, match=f"Simulation {run.pk} is no backtest; see `manage.py simulate --show"):
+            command("backtest", asked, run.pk)
+        with pytest.raises(InputError, match=r"There is no simulation 999; see `manage.py simulate --list`"):
+            say(asked, "999")
     assert "cancelled at 0 %" in say("--cancel", str(run.pk))
     with pytest.raises(ConflictError, match="has ended already"):
         say("--cancel", str(run.pk))
@@ -134,6 +140,26 @@ def test_a_watched_market_is_simulated_from_its_snapshot(sent) -> None:
     assert taken.pinned
     with pytest.raises(InputError, match="how deep the market of"):
         simulate("lab", *CRASH, "--like", "TIDE=ETH")
+
+
+@pytest.mark.django_db
+def test_what_is_read_is_said_before_it_is_read(monkeypatch, tmp_path, capsys) -> None:
+    name, said = book(tmp_path), []
+    monkeypatch.setattr(running, "ask", lambda *_, **__: said.append(capsys.readouterr()) or pytest.skip("asked"))
+    with pytest.raises(pytest.skip.Exception):
+        call_command("simulate", "--book", name, *BONUS, *DEPTH, *CRASH)
+    assert "Reading positions/desk, prices and depth" in said[0].out + said[0].err
+
+
+@pytest.mark.django_db
+def test_a_simulation_that_fails_or_is_cancelled_is_called_one(sent, tmp_path) -> None:
+    run = running.ask(KIND.slug, options("--book", book(tmp_path), *BONUS, *DEPTH, *CRASH))
+    for status, said in (("failed", "failed: no price"), ("cancelled", "was cancelled at 0 %")):
+        BacktestRun.objects.filter(pk=run.pk).update(status=status, error="no price")
+        with pytest.raises((DataError, ConflictError), match=f"^Simulation {run.pk} {said}"):
+            running.wait(run, progress=lambda *_: None, timeout=5)
+    with pytest.raises(InputError, match=f"Simulation {run.pk} is cancelled; only one that is done has a hash"):
+        bench.verify(run)
 
 
 def test_the_line_of_a_run_says_how_it_ended() -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from forecasting.core import tables
+from forecasting.core import exchange, tables
+from forecasting.core.cascade import CascadeProblem
 from forecasting.core.outcomes import Limits
+from forecasting.core.worlds import likeness
 from forecasting.core.worlds.base import Draw
-from forecasting.simulations import cutting, depths, markets, symbols, telling
+from forecasting.simulations import cutting, depths, families, markets, result, symbols, telling, text
 from forecasting.simulations.cutting import Joined
 from forecasting.simulations.kind import KIND
 from governance.errors import InputError
+from tests.forecasting import samples
 from tests.forecasting.imports.files import run, write
 from tests.forecasting.simulations.stage import BONUS, DEPTH, SEVERE, book, leg, options, simulate
 
@@ -37,9 +41,9 @@ def quotes(tmp_path) -> list:
     return [file.dataset.name, 1]
 
 
-def find(names, quotes, *, stated=None, modelled=None) -> depths.Depths:
+def find(names, quotes, *, stated=None, modelled=None, at=None) -> depths.Depths:
     price = np.array([{"WETH": 1_800.0, "WSTETH": 2_000.0}.get(name.upper(), 1.0) for name in names])
-    return depths.find_depths(names, price=price, stated=stated or {}, quotes=quotes, modelled=modelled or {})
+    return depths.find_depths(names, price=price, stated=stated or {}, quotes=quotes, modelled=modelled or {}, at=at)
 
 
 @pytest.mark.django_db
@@ -52,7 +56,7 @@ def test_quotes_give_a_curve_that_sells_as_they_say(quotes) -> None:
     assert found.usd[0] == pytest.approx(5_000 * 1_800.0, rel=2e-2)
     assert set(found.curves) == {0, 1}
     assert np.isinf(found.usd[2:]).all()
-    assert found.sources[0] == "quotes/desk of WETH"
+    assert found.sources[0] == "quotes/desk of WETH, 2023-11-14"
     assert (found.sources[2], found.sources[3]) == (
         "quotes are counted in it: sales do not move it",
         "pegged: sales do not move it",
@@ -64,10 +68,103 @@ def test_an_asset_may_be_sold_as_deep_as_another_or_as_a_person_says(quotes) -> 
     found = find(("WETH", "WSTETH", "LINK"), quotes, stated={"WSTETH": "eth", "WETH": "3e6"}, modelled={"LINK": 7e5})
     assert (found.usd[0], found.usd[2], set(found.curves)) == (3e6, 7e5, {1})
     assert found.usd[1] == pytest.approx(5_000 * 2_000.0, rel=2e-2)
-    assert found.sources == ("stated", "quotes/desk of WETH", "the market's model")
+    assert found.sources == ("stated", "quotes/desk of WETH, 2023-11-14", "the market's model")
+    assert found.notes[0].startswith("WSTETH is as deep as WETH: it is sold into a pool of its own")
     halved = found.scaled(np.array([0.5, 0.5, 1.0]))
     assert halved.usd.tolist() == [1.5e6, found.usd[1] / 2, 7e5]
     assert (halved.curves[1].sold == found.curves[1].sold / 2).all()
+
+
+@pytest.mark.django_db
+def test_quotes_that_are_later_than_the_book_are_told_and_earlier_ones_preferred(quotes) -> None:
+    before, during, after = 1_690_000_000, 1_700_000_019, 1_710_000_000
+    blind = find(("WETH", "USDC"), quotes, at=before).notes
+    assert len(blind) == 1
+    assert blind[0].startswith("DEPTH IS OF LATER: the quotes of WETH were made on 2023-11-14, after 2023-07-22, when")
+    assert find(("WETH", "USDC"), quotes, at=after).notes == ()
+    assert find(("WETH", "USDC"), quotes).notes[0].startswith("Depth is that of 2023-11-14, when the quotes were made")
+    known, whole = find(("WETH",), quotes, at=during), find(("WETH",), quotes, at=after)
+    assert known.notes == ()
+    assert known.curves[0].sold[-1] < whole.curves[0].sold[-1]  # the largest quotes were made last
+
+
+@pytest.mark.parametrize(
+    "debts", [("WETH", "ETH"), ("cbETH", "ETH"), ("tBTC", "BTC"), ("LINK", "LINK"), ("DAI", "DAI")]
+)
+def test_families_of_assets(debts) -> None:
+    assert likeness.family(debts[0]) == debts[1]
+
+
+def test_a_constant_product_as_a_table_sells_like_one() -> None:
+    table, plain = families.constant_product(2e6), 2e6
+    for sold in (1e3, 1e5, 7e5, 4e6, 1e8):
+        pool = CascadeProblem.market(_one_asset(curves={0: table})).pool
+        assert exchange.trade(pool, 0, 1.0, 0.0, sold) == pytest.approx(plain * sold / (plain + sold), rel=1e-3)
+        assert exchange.shift(pool, 0, 1.0, sold) == pytest.approx(2 * np.log1p(sold / plain), abs=0.011)
+        assert exchange.trade(pool, 0, 1.0, 0.0, -sold) == -sold
+        assert exchange.shift(pool, 0, 1.0, -sold) == 0
+
+
+def _one_asset(**said) -> CascadeProblem:
+    problem = samples.problem(count=1)
+    return replace(problem, depth=np.full_like(problem.depth, np.inf), **said)
+
+
+def staked(*, ether: float, dollars: float) -> list:
+    rows = []
+    for index in range(20):
+        account, value = f"0x{index + 1:040x}", 10.0 * 1_800.0 * 0.8 / (1.01 + 0.01 * index)
+        rows.append(leg(account, "STETH", "collateral", 10.0, price=1_800.0))
+        rows += [leg(account, "WETH", "debt", round(value * ether / 1_800.0, 6))] if ether else []
+        rows += [leg(account, "USDC", "debt", round(value * dollars, 2))] if dollars else []
+    return rows
+
+
+STAKED = ("--parameters", "STETH=0.8,0.05", "--parameters", "WETH=0.8,0.05", "--depth", "WETH=3e5", "--depth")
+
+
+@pytest.mark.django_db
+def test_staked_ether_is_swapped_for_the_ether_that_it_backs(tmp_path) -> None:
+    name = book(tmp_path, rows=staked(ether=1.0, dollars=0.0))
+    crash = tmp_path / "crash.json"
+    steps = [{"hour": 0, "asset": "STETH", "change": -0.05}]
+    crash.write_text(json.dumps({"title": "Apart", "hours": 24, "steps": steps, "unpegged": ["STETH"]}))
+    words = ("--book", name, *STAKED, "STETH=3e5", "--scenario", str(crash))
+    found = simulate(*words)
+    rounds = found["narrative"]["rounds"]
+    assert len(rounds) > 1
+    assert all(one["impact"].get("WETH", 0.0) == 0.0 for one in rounds)
+    assert min(one["impact"].get("STETH", 0.0) for one in rounds) < -0.01
+    assert any(
+        "100\N{NO-BREAK SPACE}% of the debt in WETH that other assets back is" in n for n in found["assumptions"]
+    )
+    (peg,) = found["narrative"]["pegs"]
+    assert (peg["asset"], peg["base"]) == ("STETH", "WETH")
+    assert peg["deviation"] < 0.95 * (1 + min(one["impact"].get("STETH", 0.0) for one in rounds)) - 1 + 1e-9
+    assert "Sales and prices took STETH up to" in "\n".join(text.rounds(found))
+
+
+@pytest.mark.django_db
+def test_ether_that_is_owed_against_dollars_is_bought_for_dollars(tmp_path) -> None:
+    few = posed(tmp_path, "few", staked(ether=0.9, dollars=0.1))
+    assert np.isinf(few.depths.usd[few.book.symbols.index("WETH")])
+    assert few.depths.sources[few.book.symbols.index("WETH")] == "stated, $300k where it is sold"
+    looped = [leg("0xdef", "WETH", "collateral", 1e3), leg("0xdef", "WETH", "debt", 700.0)]
+    own = posed(tmp_path, "own", [*staked(ether=0.9, dollars=0.1), *looped])
+    assert np.isinf(own.depths.usd[own.book.symbols.index("WETH")])  # what backs itself is no purchase
+    rows = staked(ether=0.5, dollars=0.0)
+    rows += [leg("0xabc", "USDC", "collateral", 1e6), leg("0xabc", "WETH", "debt", 400.0)]
+    many = posed(tmp_path, "many", rows)
+    at = many.book.symbols.index("WETH")
+    assert many.depths.usd[at] == 3e5
+    assert at not in many.depths.curves
+    assert not any("liquidators swap" in note for note in many.notes)
+
+
+def posed(folder, source: str, rows):
+    name = book(folder, source=source, rows=rows)
+    words = ("--book", name, *STAKED, "STETH=3e5", "--parameters", "USDC=0.85,0.04", "--scenario", "flash-crash-4")
+    return KIND.inputs(KIND.request(options(*words)))
 
 
 @pytest.mark.django_db
@@ -152,6 +249,10 @@ def test_weights_of_paths_are_carried_through(tmp_path) -> None:
     assert found.weights.tolist() == tilted.world.draw(0, 64).weights.tolist()
     outcome = found.outcome(tilted, reserve=None, limits=Limits())
     assert outcome.effective_paths < 64
+    events = found.tally.totals[:, tables.EVENTS]
+    figures = result._figures(outcome, tilted, found)
+    assert figures["events"] == pytest.approx(np.average(events, weights=found.weights))
+    assert figures["events"] != pytest.approx(events.mean(), rel=1e-6)
     told = telling.contributions(tilted, found, tick=lambda: None)
     assert told["total"] == pytest.approx(outcome.bad_debt.es99.value)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from forecasting.backtests.bench import settled
 from forecasting.models import BacktestRun
+from forecasting.simulations import bounds
 from forecasting.simulations.kind import KIND
 from governance.errors import GapInData, InputError, StaleData
 from tests.forecasting.imports.files import START, candles, run, ticks, write
-from tests.forecasting.simulations.stage import BONUS, DEPTH, book, leg, legs, options
+from tests.forecasting.simulations.stage import BONUS, DEPTH, book, leg, legs, options, simulate
 
 pytestmark = pytest.mark.django_db
 
@@ -53,15 +56,32 @@ def pose(*words: str):
         (("--paths", "500", "--precise", "0.1"), "--paths is 500; use 2000 to .* with --precise"),
         (("--chunks", "0"), "--chunks is 0; use 1 to"),
         (("--hours", "0"), "--hours is 0; use 1 to"),
-        (("--reserve", "-1"), "--reserve is -1.0; it must be a positive number"),
+        (("--reserve", "-1"), "--reserve is -1.0; it must be more than 0 and at most 1,000,000,000,000,000"),
         (("--reserve", "nan"), "--reserve is nan"),
-        (("--precise", "0"), "--precise is 0.0"),
+        (("--reserve", "1e300"), r"--reserve is 1e\+300"),
+        (("--precise", "0"), "--precise is 0.0; it must be more than 0 and at most 1"),
         (("--oracle", "1,2"), "--oracle is 1,2; write HOURS,FRACTION,HOURS"),
+        (("--oracle", "0,0,0"), "--oracle is 0,0,0: its heartbeat is 0; it must be more than 0"),
+        (("--oracle", "1e308,1e308,1e308"), r"its heartbeat is 1e\+308; it must be more than 0 and at most 1,000,000"),
+        (("--oracle", "1,1e20,0"), r"its deviation is 1e\+20; it must be 0 to 100"),
+        (("--oracle", "1,0.01,1e20"), r"its latency is 1e\+20; it must be 0 to 2,160"),
+        (("--oracle", "1,0.01,2000"), "a latency of 2000 hours; no report would count within a path of"),
         (("--withdrawal", "x,2"), "--withdrawal is x,2; write SHARE,HOURS"),
-        (("--capital", "-5"), "Liquidators' capital is -5.0"),
-        (("--close-factor", "1.5"), "--close_factor is 1.5; it must be 0 to 1"),
-        (("--half-life-hours", "0"), "--half_life_hours is 0.0; it must be positive"),
-        (("--rounds", "0"), "must be at least 1"),
+        (("--withdrawal", "1e308,1e-308"), r"its share is 1e\+308; it must be 0 to 20"),
+        (("--withdrawal", "1,1e-308"), "its half-life is 1e-308; it must be 0.01 to 1,000,000"),
+        (("--depth", "WETH=1e-300"), "--depth WETH=1e-300 cannot be computed with; it must be 1 to .*, or inf USD"),
+        (("--depth", "WETH=1e300"), "--depth WETH=1e300 cannot be"),
+        (("--price", "WETH=1e300"), "--price WETH=1e300 cannot be"),
+        (("--capital", "-5"), "--capital is -5.0; it must be 0 to .*, or inf"),
+        (("--capital", "1e300"), r"--capital is 1e\+300"),
+        (("--delay-hours", "1e20"), r"--delay-hours is 1e\+20; it must be 0 to 2,160"),
+        (("--profit-floor", "inf"), "--profit-floor is inf; it must be 0 to 10"),
+        (("--close-factor", "1.5"), "--close-factor is 1.5; it must be 0 to 1"),
+        (("--fixed-cost", "inf"), "--fixed-cost is inf; it must be 0 to 1,000,000,000"),
+        (("--half-life-hours", "0"), "--half-life-hours is 0.0; it must be 0.01 to 1,000,000"),
+        (("--amplification", "inf"), "--amplification is inf; it must be 1 to 1,000,000"),
+        (("--rounds", "0"), "--rounds is 0; it must be 1 to 2,160"),
+        (("--seed", "-1"), "--seed is -1; it must be 0 to"),
         (("--at", "soon"), "--at is soon; write a time as"),
         (("--beside", "desk"), "is named twice"),
         (("--beside", "nobody"), "There is no book 'nobody'; there are: positions/desk"),
@@ -76,6 +96,44 @@ def test_what_contradicts_itself_or_names_nothing(desk, words, match) -> None:
     with pytest.raises(InputError, match=match):
         pose("--book", "desk", *BONUS, *depth, *CRASH, *words)
     assert not BacktestRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("reserve", 1e300),
+        ("amplification", math.inf),
+        ("rounds", 0),
+        ("half_life_hours", 0.0),
+        ("fixed_cost", math.inf),
+    ],
+)
+def test_a_refused_number_names_its_own_field_before_any_book_is_read(name, value) -> None:
+    with pytest.raises(InputError) as caught:
+        KIND.request({"book": "nobody", name: value})
+    assert (caught.value.facts["field"], caught.value.facts["value"]) == (name, value)
+
+
+@pytest.mark.parametrize("name", ["paths", "chunks", "hours"])
+def test_the_size_is_refused_before_any_book_is_read(name) -> None:
+    with pytest.raises(InputError, match=f"--{name} is 0; use 1 to"):
+        KIND.request({"book": "nobody", name: 0})
+
+
+def test_what_is_accepted_at_its_largest_comes_back_as_it_was_asked(desk) -> None:
+    largest = {name: bound.high for name, bound in bounds.BOUNDS.items() if name not in {"seed", "rounds"}}
+    words = [word for name, value in largest.items() for word in (bounds.flag(name), repr(value)) if name != "precise"]
+    request = KIND.request(options("--book", desk, *BONUS, *DEPTH, *CRASH, *words, "--oracle", "1e6,100,24"))
+    assert settled(request) == request
+    assert isinstance(request["market"]["crew"]["capital"], float)
+    assert all(isinstance(value, float) for value in settled(request)["market"]["oracle"])
+
+
+def test_the_most_extreme_market_that_is_accepted_can_be_computed(desk) -> None:
+    words = ("--depth", "WETH=1", "--depth", "WBTC=1e15", "--withdrawal", "20,0.01", "--oracle", "1e-300,100,10")
+    found = simulate("--book", desk, *BONUS, *words, *CRASH, "--half-life-hours", "0.01", "--fixed-cost", "1e9")
+    assert found["bad_debt"]["mean"]["value"] >= 0.0
+    assert found["liquidated"]["mean"]["value"] == 0.0
 
 
 def test_missing_depth_names_the_asset(desk) -> None:
@@ -139,6 +197,20 @@ def test_a_book_and_prices_of_different_times_are_refused(tmp_path, prices) -> N
     assert not any("as if it stood" in note for note in pose("--book", fresh, *likely).notes)
 
 
+def test_an_account_that_is_years_old_is_named(tmp_path, prices) -> None:
+    fresh, old = END - timedelta(hours=2), END - timedelta(days=700)
+    rows = [row | {"timestamp": (old if row["user"].endswith("5") else fresh).isoformat()} for row in legs()]
+    words = ("--book", book(tmp_path, rows=rows), *BONUS, *DEPTH, "--prices", prices, "--hours", "24")
+    likely = (*words, "--scenario", "filtered")
+    with pytest.raises(StaleData, match=rf"^0x0*5 of positions/desk is of {old:%Y-%m-%d}.*, and the prices end at"):
+        pose(*likely)
+    notes = [note for note in pose(*likely, "--at", END.isoformat()).notes if "as if it stood" in note]
+    count = len({row["user"] for row in rows if row["user"].endswith("5")})
+    assert len(notes) == 1
+    assert f"{old:%Y-%m-%d}" in notes[0]
+    assert f"{count} of its 31 accounts of another time" in notes[0]
+
+
 def test_a_replay_takes_a_book_of_any_time_and_says_so(tmp_path) -> None:
     crash = datetime(2020, 3, 11, tzinfo=UTC)
     starts = {"ETH": 200.0, "BTC": 8_000.0}
@@ -149,6 +221,7 @@ def test_a_replay_takes_a_book_of_any_time_and_says_so(tmp_path) -> None:
         "is of a time that its file does not state, at its own prices; it lives through" in n for n in found.notes
     )
     assert found.world.deterministic
+    assert not any("today" in note for note in found.notes)
 
 
 def test_a_replay_takes_prices_of_no_fixed_moment_but_none_with_a_gap(tmp_path) -> None:

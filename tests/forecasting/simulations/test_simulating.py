@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from forecasting.simulations import cutting
+from forecasting.simulations import cutting, text
 from forecasting.simulations.kind import KIND
 from forecasting.simulations.result import HASH
 from tests.forecasting.simulations.stage import BONUS, DEPTH, SEVERE, book, options, simulate
@@ -41,7 +41,7 @@ def test_another_seed_is_another_result(desk) -> None:
 def test_paths_are_doubled_until_the_error_is_small_and_chunks_do_not_tell(desk, monkeypatch) -> None:
     monkeypatch.setattr(cutting, "FIRST", 400)
     words = ("--book", desk, *BONUS, *DEPTH, *SEVERE, "--paths", "3200", "--precise")
-    first = simulate(*words, "10")["error"]
+    first = simulate(*words, "1")["error"]
     rough = [simulate(*words, str(1.1 * first), "--chunks", chunks) for chunks in ("1", "3")]
     fine = [simulate(*words, str(0.8 * first), "--chunks", chunks) for chunks in ("2", "5")]
     assert rough[0][HASH] == rough[1][HASH]
@@ -84,6 +84,24 @@ def test_a_deterministic_scenario_is_one_path_told_round_by_round(desk) -> None:
     assert all(before > after for one in told["rounds"] for before, after in one["prices"].values())
     assert all(sum(one["causes"].values()) == pytest.approx(1.0) and one["why"] for one in told["rounds"])
     assert found["amplification"] > 1
+
+
+def test_what_is_certain_has_no_interval(desk) -> None:
+    found = simulate("--book", desk, *BONUS, *DEPTH, "--scenario", "flash-crash-10", "--reserve", "1")
+    for estimate in (found["bad_debt"]["positive"], found["liquidated"]["positive"], found["cascade"], found["ruin"]):
+        assert estimate["low"] == estimate["value"] == estimate["high"]
+    assert found["liquidated"]["positive"]["value"] == 1
+    drawn = simulate("--book", desk, *BONUS, *DEPTH, *SEVERE, "--paths", "20")["bad_debt"]["positive"]
+    assert drawn["low"] < drawn["high"]
+
+
+def test_precision_without_a_loss_goes_to_the_limit_and_is_not_claimed(desk, monkeypatch) -> None:
+    monkeypatch.setattr(cutting, "FIRST", 20)
+    words = ("--scenario", "volatility-adverse", "--hours", "1", "--paths", "80", "--precise", "0.5")
+    found = simulate("--book", desk, *BONUS, *DEPTH, *words)
+    assert found["bad_debt"]["maximum"] < 1
+    assert (found["paths"], found["precise"], found["error"]) == (80, False, None)
+    assert "no loss was seen, so nothing tells how precise" in text.text(found)
 
 
 def test_without_impact_the_depth_does_not_matter(desk) -> None:
