@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from io import StringIO
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from forecasting.backtests import bench, running, sharing
+from forecasting.backtests import bench, keeping, running, sharing
 from forecasting.backtests.league_tables import remarks
 from forecasting.backtests.volatility import KIND, LEARNT, scored
 from forecasting.core.days import DAY
@@ -184,11 +183,10 @@ def test_runs_are_listed_shown_and_cancelled(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(("running", "started"), [(True, []), (False, ["worker"])])
 def test_a_worker_that_died_is_started_again_while_somebody_waits(monkeypatch, running, started) -> None:
     seen: list[object] = []
-    command = importlib.import_module("forecasting.management.commands.backtest")
-    monkeypatch.setattr(command, "ROUND", 0.0)
-    monkeypatch.setattr(command.Worker, "status", lambda self: ServiceStatus(name="worker", running=running))
-    monkeypatch.setattr(command.supervisor, "ensure", lambda *names, tell: seen.extend(names))
-    keeper = command.Keeper(lambda *told: seen.append(told), tell=seen.append)
+    monkeypatch.setattr(keeping, "ROUND", 0.0)
+    monkeypatch.setattr(keeping.Worker, "status", lambda self: ServiceStatus(name="worker", running=running))
+    monkeypatch.setattr(keeping.supervisor, "ensure", lambda *names, tell: seen.extend(names))
+    keeper = keeping.Keeper(lambda *told: seen.append(told), tell=seen.append)
     keeper(1, 2, "a unit")
     assert seen == [(1, 2, "a unit"), *started]
 

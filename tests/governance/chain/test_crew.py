@@ -6,6 +6,7 @@ import multiprocessing.util
 import os
 import signal
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -50,7 +51,12 @@ def undisturbed(client, deployment) -> tuple[list[tuple[object, ...]], list[tupl
 
 
 def children() -> list[int]:
-    return [child.pid for child in psutil.Process().children() if child.cmdline() == psutil.Process().cmdline()]
+    """Return the copies of this process that are alive."""
+    mine, found = psutil.Process(), []
+    for child in mine.children():
+        with suppress(psutil.Error):  # another test's, which has ended
+            found += [child.pid] if child.cmdline() == mine.cmdline() else []
+    return found
 
 
 def backends() -> int:
