@@ -71,7 +71,7 @@ def simulate(panel: Panel, *, fitted: Sequence[FittedVolatility], hours: int, pa
     shapes = _filtered(panel, fitted)
     days = -(-hours // HOURS)
     chosen = _draws(seed=seed, paths=paths, days=days, size=shapes.shape[0])
-    state = _repeat(panel, paths)
+    state = repeat(panel, paths)
     shares = calendar(panel.ends[-1] + np.arange(1, days + 1) * HOURS * HOUR)
     returns = np.empty((paths, days, HOURS, len(fitted)))
     expected = np.empty((days, len(fitted)))
@@ -81,12 +81,12 @@ def simulate(panel: Panel, *, fitted: Sequence[FittedVolatility], hours: int, pa
         )
         expected[day] = forecast.mean(axis=0)
         returns[:, day] = shapes[chosen[:, day]] * np.sqrt(forecast)[:, None, :]
-        state = _append(state, measure(returns[:, day]))
+        state = append(state, measure(returns[:, day]))
     growth = np.exp(np.cumsum(returns.reshape(paths, days * HOURS, -1)[:, :hours], axis=1))
     return Scenarios(growth=growth, variance=measure(returns).variance, expected=expected)
 
 
-def _repeat(panel: Panel, paths: int) -> Measures:
+def repeat(panel: Panel, paths: int) -> Measures:
     """Return the last days of history for each path: variance and activity (P, WINDOW, R), the others (P, R)."""
     known = panel.measures
     return Measures(
@@ -97,7 +97,7 @@ def _repeat(panel: Panel, paths: int) -> Measures:
     )
 
 
-def _append(state: Measures, day: Measures) -> Measures:
+def append(state: Measures, day: Measures) -> Measures:
     """Return the state one day later."""
     return Measures(
         variance=np.concatenate([state.variance[:, 1:], day.variance[:, None]], axis=1),

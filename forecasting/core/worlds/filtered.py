@@ -19,7 +19,8 @@ import numpy as np
 
 from forecasting.core.book import Floats
 from forecasting.core.realised import HOUR, HOURS, Measures, Stamps, calendar, measure
-from forecasting.core.volatility.base import WINDOW, Past
+from forecasting.core.scenarios import append, repeat
+from forecasting.core.volatility.base import Past
 from forecasting.core.worlds.base import DAYS, TILTS, Draw, require_range, uniforms, words
 from forecasting.core.worlds.history import History
 from forecasting.core.worlds.tilts import Tilt
@@ -131,7 +132,7 @@ def _walk(history: History, chosen: Stamps, rule: Rule) -> tuple[Floats, Floats]
     expected = np.empty((days, len(moving)))
     if not moving:
         return returns, expected
-    state = _repeated(history, paths)
+    state = repeat(history.panel, paths)
     shares = calendar(history.until + np.arange(1, days + 1) * HOURS * HOUR)
     for day in range(days):
         forecast = np.stack(
@@ -142,28 +143,8 @@ def _walk(history: History, chosen: Stamps, rule: Rule) -> tuple[Floats, Floats]
         expected[day] = forecast.mean(axis=0)
         drawn = returns[:, day][:, :, moving] * np.sqrt(forecast)[:, None, :]
         returns[:, day, :, moving] = np.moveaxis(drawn, -1, 0)
-        state = _longer(state, measure(drawn))
+        state = append(state, measure(drawn))
     return returns, expected
-
-
-def _repeated(history: History, paths: int) -> Measures:
-    """Return the last days for each path: variance and activity (P, WINDOW, A'), the others (P, A')."""
-    known = history.panel.measures
-    return Measures(
-        variance=np.repeat(known.variance[None, -WINDOW:], paths, axis=0),
-        activity=np.repeat(known.activity[None, -WINDOW:], paths, axis=0),
-        recent=np.repeat(known.recent[None, -1], paths, axis=0),
-        shock=np.repeat(known.shock[None, -1], paths, axis=0),
-    )
-
-
-def _longer(state: Measures, day: Measures) -> Measures:
-    return Measures(
-        variance=np.concatenate([state.variance[:, 1:], day.variance[:, None]], axis=1),
-        activity=np.concatenate([state.activity[:, 1:], day.activity[:, None]], axis=1),
-        recent=day.recent,
-        shock=day.shock,
-    )
 
 
 def _past(state: Measures, *, asset: int, calendar: Floats) -> Past:
