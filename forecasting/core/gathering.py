@@ -30,57 +30,33 @@ class Gathered:
 
 def gather(books: Sequence[Book], *, start: Floats) -> Gathered:
     """Return the accounts of ``books`` (all over the same R assets), ordered by margin at the prices ``start`` (R,)."""
-    parts = [_holdings(book, start=start) for book in books]
-    first = np.cumsum([0, *np.concatenate([part.count for part in parts])])
-    asset, collateral, debt, threshold = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("asset", "collateral", "debt", "threshold")
+    owing = [np.flatnonzero(book.debt.any(axis=1)) for book in books]
+    parts = [
+        (book.collateral[rows], book.debt[rows], book.thresholds()[rows])
+        for book, rows in zip(books, owing, strict=True)
+    ]
+    margin = np.concatenate(
+        [
+            _margins(*part, bonus=book.parameters.liquidation_bonus, price=start)
+            for book, part in zip(books, parts, strict=True)
+        ]
     )
-    margin = np.concatenate([part.margin for part in parts])
-    origin = np.repeat(np.arange(len(parts)), [part.row.size for part in parts])
     order = np.argsort(margin, kind="stable")
-    count = np.diff(first)[order]
-    ordered = np.concatenate([[0], np.cumsum(count)])
-    # The holdings of the account at place i begin at first[order[i]]; spell out all of their places.
-    at = np.repeat(first[:-1][order] - ordered[:-1], count) + np.arange(ordered[-1])
+    origin = np.repeat(np.arange(len(books)), [rows.size for rows in owing])[order]
+    collateral, debt, threshold = (np.concatenate(part).take(order, axis=0) for part in zip(*parts, strict=True))
+    held = (collateral > 0) | (debt > 0)
     return Gathered(
         accounts=Accounts(
-            first=ordered.astype(np.int64),
-            asset=asset[at],
-            collateral=collateral[at],
-            debt=debt[at],
-            threshold=threshold[at],
-            protocol=origin[order],
+            first=np.concatenate([[0], np.cumsum(held.sum(axis=1))]),
+            asset=np.ascontiguousarray(np.nonzero(held)[1]),  # a column: strided
+            collateral=collateral[held],
+            debt=debt[held],
+            threshold=threshold[held],
+            protocol=origin,
             margin=margin[order],
         ),
-        book=origin[order],
-        row=np.concatenate([part.row for part in parts])[order],
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Holdings:
-    row: Ints
-    count: Ints
-    asset: Ints
-    collateral: Floats
-    debt: Floats
-    threshold: Floats
-    margin: Floats
-
-
-def _holdings(book: Book, *, start: Floats) -> _Holdings:
-    rows = np.flatnonzero(book.debt.any(axis=1))
-    collateral, debt, threshold = book.collateral[rows], book.debt[rows], book.thresholds()[rows]
-    present = (collateral > 0) | (debt > 0)
-    owner, asset = np.nonzero(present)
-    return _Holdings(
-        row=rows,
-        count=np.bincount(owner, minlength=rows.size),
-        asset=asset,
-        collateral=collateral[present],
-        debt=debt[present],
-        threshold=threshold[present],
-        margin=_margins(collateral, debt, threshold, bonus=book.parameters.liquidation_bonus, price=start),
+        book=origin,
+        row=np.concatenate(owing)[order],
     )
 
 

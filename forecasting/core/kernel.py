@@ -38,7 +38,8 @@ from forecasting.core.compiled import compiled, inlined
 from forecasting.core.exchange import shift
 from forecasting.core.liquidators import begin, close_factor, gain, hopeless, reopen, settle, values
 from forecasting.core.oracle import report
-from forecasting.core.tables import Accounts, Ints, Market, Now, Pool, Tally, Trace, Work
+from forecasting.core.queueing import BIN, arrange, lay_out, take
+from forecasting.core.tables import Accounts, Market, Now, Pool, Tally, Trace, Work
 
 BLOCK = 32  # accounts that share one alarm
 SAFETY = 1.0 + 1e-9  # covers the rounding of products of prices
@@ -47,15 +48,18 @@ SAFETY = 1.0 + 1e-9  # covers the rounding of products of prices
 @compiled
 def workspace(accounts: Accounts) -> Work:
     """Return a thread's own arrays; a page of memory is taken only when a path looks at its accounts."""
-    size, held = accounts.margin.size, accounts.asset.size
+    size, held, gain = accounts.margin.size, accounts.asset.size, np.empty(accounts.margin.size)
     return Work(
         np.empty(held),
         np.empty(held),
         np.empty(size),
         np.empty(-(-size // BLOCK)),
         np.empty(size, np.int64),
+        gain,
+        gain.view(np.int64),
         np.empty(size, np.int64),
-        np.empty(size),
+        np.empty(size, np.int64),
+        np.empty(size // BIN + 2, np.int64),
     )
 
 
@@ -96,7 +100,7 @@ def _alarm(reach: float, weighted: float, owed: float) -> float:
 
 @inlined
 def _look(accounts: Accounts, work: Work, market: Market, front: int, reach: float, now: Now) -> int:
-    """Queue the accounts that can be liquidated at a gain; return how many there are."""
+    """Find the accounts that can be liquidated at a gain; return how many there are."""
     each, waited, gains, protocol = work.each, work.waited, work.gain, accounts.protocol
     count = 0
     for block in range(-(-front // BLOCK)):
@@ -110,11 +114,11 @@ def _look(accounts: Accounts, work: Work, market: Market, front: int, reach: flo
                 waited[k] = waited[k] + 1 if 0.0 < weighted < owed else 0
                 if waited[k]:
                     close = close_factor(market, protocol[k], weighted, owed)
-                    gains[k] = gain(accounts, work, market, k, close, now)
+                    gains[k] = gain(accounts, work, market, k, close, now) + 0.0  # no -0.0, whose bits are out of order
                     if gains[k] >= 0.0:
                         now.undone[0] += 1
                         now.undone_debt[0] += owed
-                        work.queue[count] = k
+                        work.found[count] = k
                         count += waited[k] > market.crew.delay  # else the next account takes this place
             top = max(top, each[k])
         work.highest[block] = top
@@ -122,48 +126,31 @@ def _look(accounts: Accounts, work: Work, market: Market, front: int, reach: flo
 
 
 @inlined
-def _sift(queue: Ints, gain: Floats, count: int, at: int) -> None:
-    """Let the account at place ``at`` of the heap sink to where it belongs: best gain first, then the lowest row."""
-    k = queue[at]
-    while 2 * at + 1 < count:
-        child = 2 * at + 1
-        one, other = queue[child], queue[min(child + 1, count - 1)]
-        if gain[other] > gain[one] or (gain[other] == gain[one] and other < one):
-            child, one = child + 1, other
-        if gain[k] > gain[one] or (gain[k] == gain[one] and k < one):
-            break
-        queue[at], at = one, child
-    queue[at] = k
-
-
-@inlined
 def _serve(
     accounts: Accounts, work: Work, market: Market, count: int, reach: float, now: Now, tally: Tally, trace: Trace
 ) -> bool:
     """Liquidate the queue, best first, while anything in it can pay; return whether anything was liquidated."""
-    before, queue = trace.made[0], work.queue
-    for at in range(count // 2 - 1, -1, -1):
-        _sift(queue, work.gain, count, at)
-    while count:
-        k, count = queue[0], count - 1
-        queue[0] = queue[count]
-        if count:
-            _sift(queue, work.gain, count, 0)
-        _, due = values(accounts, work, k, now.oracle)
-        made = trace.made[0]
-        weighted, owed = settle(accounts, work, market, k, now, tally, trace)
-        if trace.made[0] == made:
-            now.idle[0] += 1
-            if now.idle[0] & (now.idle[0] - 1) == 0 and hopeless(market, work.gain[k], now):
-                break
-            continue
-        now.idle[0] = 0
-        work.each[k] = _alarm(reach, weighted, owed)
-        now.undone_debt[0] += owed - due
-        if weighted >= owed or weighted <= 0.0:
-            work.waited[k] = 0
-            now.undone[0] -= 1
-            now.undone_debt[0] -= owed
+    before = trace.made[0]
+    for b in range(lay_out(work, count)):
+        queue = work.queue[work.edge[b] : work.edge[b + 1]]
+        arrange(queue, work.gain)
+        for left in range(queue.size, 0, -1):
+            k = take(queue, work.gain, left)
+            _, due = values(accounts, work, k, now.oracle)
+            made = trace.made[0]
+            weighted, owed = settle(accounts, work, market, k, now, tally, trace)
+            if trace.made[0] == made:
+                now.idle[0] += 1
+                if now.idle[0] & (now.idle[0] - 1) == 0 and hopeless(market, work.gain[k], now):
+                    return bool(made > before)
+                continue
+            now.idle[0] = 0
+            work.each[k] = _alarm(reach, weighted, owed)
+            now.undone_debt[0] += owed - due
+            if weighted >= owed or weighted <= 0.0:
+                work.waited[k] = 0
+                now.undone[0] -= 1
+                now.undone_debt[0] -= owed
     return bool(trace.made[0] > before)
 
 

@@ -127,8 +127,11 @@ class Work(NamedTuple):
     each: Floats  # (A,) the `reach` below which an account must be looked at
     highest: Floats  # of each block of accounts
     waited: Ints  # (A,) steps below 1
-    queue: Ints  # (A,) accounts to liquidate in this step
     gain: Floats  # (A,) what each pays before slippage
+    bits: Ints  # (A,) the same memory
+    found: Ints  # (A,) accounts to liquidate in this step, by row
+    queue: Ints  # (A,) and by bins of gains
+    edge: Ints  # where a bin begins
 
 
 class Now(NamedTuple):
