@@ -16,6 +16,7 @@ import msgspec
 
 from governance.chain import limits, reverts
 from governance.chain.quantities import nonsense, octets, quantity
+from governance.chain.transport import Body
 from governance.errors import CallReverted, ChainError, ChainUnavailable, DishonestAnswer, RangeTooLarge, RateLimited
 
 __all__ = ["Header", "Receipt", "digest", "header", "nonsense", "not_json", "octets", "parse", "quantity"]
@@ -64,7 +65,7 @@ class _Item(msgspec.Struct):
 _ITEMS = msgspec.json.Decoder(list[_Item])
 
 
-def parse(raw: bytes, *, status: int, host: str) -> Any:  # noqa: ANN401 - JSON is what it is
+def parse(raw: Body, *, status: int, host: str) -> Any:  # noqa: ANN401 - JSON is what it is
     """Return the JSON of an answer.
 
     Raises
@@ -87,9 +88,9 @@ def parse(raw: bytes, *, status: int, host: str) -> Any:  # noqa: ANN401 - JSON 
     return answer
 
 
-def not_json(raw: bytes, host: str) -> DishonestAnswer:
+def not_json(raw: Body, host: str) -> DishonestAnswer:
     """Return what an answer that is no JSON is, although the node says that all is well."""
-    if raw[:64].lstrip()[:1] in {b"{", b"["}:
+    if raw[:64].lstrip().startswith((b"{", b"[")):
         return DishonestAnswer(f"The answer of the node at {host} is cut off or damaged.", host=host, kind="truncated")
     return DishonestAnswer(f"What answers at {host} speaks no JSON; is it an EVM node? Correct RPC_URLS.", host=host)
 
@@ -125,7 +126,7 @@ def results(answer: object, *, methods: list[str]) -> list[Any]:
     return [result(found[number], number=number, method=method) for number, method in enumerate(methods)]
 
 
-def whole(raw: bytes, requests: Sequence[tuple[str, Sequence[object]]], host: str) -> None:
+def whole(raw: Body, requests: Sequence[tuple[str, Sequence[object]]], host: str) -> None:
     """Check that a batch's undecoded answer has no refusal in it, and every block that was asked for by its number.
 
     Raises

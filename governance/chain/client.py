@@ -18,7 +18,7 @@ from governance.chain import answers
 from governance.chain.answers import Header, Receipt
 from governance.chain.failover import Nodes, weight
 from governance.chain.health import Fault, Seen, Span
-from governance.chain.transport import Reply
+from governance.chain.transport import Body, Reply
 from governance.domain.action import Call
 from governance.env import env
 from governance.errors import ChainError, DishonestAnswer, InputError
@@ -150,7 +150,7 @@ class Client:
         self._nodes.transfer(_body(requests), check, Span(), once=once)
         return found
 
-    def batch_raw(self, requests: Sequence[Request], *, read: Callable[[bytes], object] | None = None) -> bytes:
+    def batch_raw(self, requests: Sequence[Request], *, read: Callable[[Body], object] | None = None) -> Body:
         """Return the undecoded body of a batch of reads, for bulk readers; the ids are the positions, the order is any.
 
         Every request has a result in it, and every block that was asked for by its number is there.

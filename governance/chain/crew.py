@@ -27,10 +27,11 @@ from governance.env import env
 from governance.errors import BreakwaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 MANY = 5_000  # blocks that are missing, from which a second process pays
-STRIDE = 2_000  # blocks that one takes at once: neighbours are landed together, and in the end nobody waits long
+STRIDE = 2_000  # blocks that one takes at once, as neighbours are landed together
+_LAST = 2  # pieces that are cut smaller, so that in the end nobody waits long
 _PIECES = 4_096  # that are waiting at most: their numbers fit into a pipe
 _NUMBER = struct.Struct("q")
 PATIENCE = 120.0  # seconds for the copy to land what it still has, after which the original lands that itself
@@ -56,8 +57,8 @@ class Share:
     def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
         self.total = sum(last - first + 1 for first, last in ranges)
         stride = max(STRIDE, self.total // _PIECES)
-        cut = ((low, min(low + stride - 1, last)) for first, last in ranges for low in range(first, last + 1, stride))
-        self._pieces = list(islice(cut, _PIECES))  # what is left of very many holes is for one alone, afterwards
+        pieces = list(islice(_cut(ranges, stride), _PIECES))  # what is left of very many holes is for one, afterwards
+        self._pieces = [*pieces[:-_LAST], *_cut(pieces[-_LAST:], stride // 4)]
         self._owner = os.getpid()
         self._landed = multiprocessing.RawArray("q", 2)
         self._line, end = os.pipe()
@@ -78,6 +79,10 @@ class Share:
         """Count blocks that this process has landed; return how many both have."""
         self._landed[os.getpid() != self._owner] += blocks
         return sum(self._landed)
+
+
+def _cut(ranges: Iterable[tuple[int, int]], stride: int) -> Iterator[tuple[int, int]]:
+    return ((low, min(low + stride - 1, last)) for first, last in ranges for low in range(first, last + 1, stride))
 
 
 def share(ranges: Sequence[tuple[int, int]]) -> Share | None:

@@ -19,7 +19,7 @@ from stamina.instrumentation import set_on_retry_hooks
 
 from governance.chain import answers
 from governance.chain.health import Pool, Span
-from governance.chain.transport import Endpoint, Reply
+from governance.chain.transport import Body, Endpoint, Reply
 from governance.env import env
 from governance.errors import ChainError, ChainUnavailable, DishonestAnswer, RangeTooLarge, RateLimited, WrongChain
 
@@ -111,7 +111,7 @@ class Nodes:
             wait_jitter=0.1,
         )
 
-    def transfer(self, body: bytes, check: Check, span: Span, *, once: bool) -> bytes:
+    def transfer(self, body: bytes, check: Check, span: Span, *, once: bool) -> Body:
         """Return the first usable answer's body; ``check`` raises what is wrong with one."""
         if once:
             return self._failover(body, check, span)
@@ -120,7 +120,7 @@ class Nodes:
                 return self._failover(body, check, span)
         raise AssertionError("unreachable: the last attempt raises")
 
-    def _failover(self, body: bytes, check: Check, span: Span) -> bytes:
+    def _failover(self, body: bytes, check: Check, span: Span) -> Body:
         """Ask one node after the other. Who lacks a block is at fault only when another one has it."""
         failures: list[ChainError] = []
         lagging: list[tuple[int, ChainError]] = []
@@ -139,7 +139,7 @@ class Nodes:
                 return answer
         raise _too_slow(min(failures, key=weight), span)
 
-    def _ask(self, at: int, body: bytes, check: Check, span: Span) -> bytes:
+    def _ask(self, at: int, body: bytes, check: Check, span: Span) -> Body:
         name = self.pool.nodes[at].name
         self._trust(at)
         reply, seconds = self._send(at, body, span)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.db import connection, transaction
 from psycopg import sql
 
-from governance.bulk import FEW
+from governance.bulk import FEW, commit_without_waiting
 from governance.locks import hold
 
 BLOCKS = 1_000_000
@@ -46,6 +46,7 @@ def refresh(chain_id: int, *, first: int, last: int) -> None:
     summarize(chain_id, first=first, last=last)
     columns = sql.SQL(", ").join(map(sql.Identifier, SEARCHED))
     with transaction.atomic(), connection.cursor() as cursor:
+        commit_without_waiting()
         cursor.execute(sql.SQL("SET LOCAL default_statistics_target = {}").format(sql.Literal(FEW)))
         for table, _ in _range_indexes(chain_id, first, last):
             cursor.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(table), columns))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from governance.chain.client import Client, Request
+    from governance.chain.transport import Body
 
 KNOWN_TYPES = frozenset({0, 1, 2, 3, 4})
 """Transaction types whose receipts have the four fields; some rollups have others, whose roots we cannot compute."""
@@ -201,7 +202,7 @@ def _rooted_receipts(client: Client, headers: Sequence[RawHeader]) -> tuple[list
 def _receipts(client: Client, asked: Sequence[Request]) -> list[list[RawReceipt]]:
     found: dict[int, list[RawReceipt]] = {}
 
-    def read(raw: bytes) -> None:
+    def read(raw: Body) -> None:
         found.clear()
         for answer in _ANSWERS.decode(raw):
             if answer.error is not None:

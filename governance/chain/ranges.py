@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from governance.chain.client import Client, Request
     from governance.chain.encoding import RawHeader
     from governance.chain.proofs import Proven
+    from governance.chain.transport import Body
 
 MOST_ASKED_AGAIN = 128
 """Blocks of one range that are asked again. More are in doubt where blooms are too full to prove anything, as on busy
@@ -119,7 +120,7 @@ def fetch(client: Client, addresses: Sequence[str], *, chain_id: int, first: int
     began = time.perf_counter()
     found: list[Content | DishonestAnswer] = []
 
-    def check(raw: bytes) -> None:
+    def check(raw: Body) -> None:
         outcome = read_in_turn(raw, question)
         if isinstance(outcome, Refusal):
             raise _refused(outcome, asked)
@@ -176,7 +177,7 @@ def _proof(proven: Proven, sampled: Sequence[RawHeader], doubtful: Collection[st
     return Coverage.Proof.BLOOM if looked.issuperset(doubtful) else Coverage.Proof.LINKED
 
 
-def _results(raw: bytes, asked: Sequence[Request]) -> list[Any]:
+def _results(raw: Body, asked: Sequence[Request]) -> list[Any]:
     """Return the results of a batch in the order of its requests; raises what the node's refusals say."""
     found = reading.results(raw, len(asked))
     if isinstance(found, Refusal):
@@ -209,7 +210,7 @@ def _ask_again(client: Client, wanted: Sequence[str], doubtful: Mapping[str, int
     asked: list[Request] = [("eth_getLogs", [{"blockHash": block, "address": list(wanted)}]) for block in blocks]
     again: list[Any] = []
 
-    def check(raw: bytes) -> None:
+    def check(raw: Body) -> None:
         again[:] = _results(raw, asked)
 
     client.batch_raw(asked, read=check)

@@ -20,6 +20,8 @@ from governance.errors import DishonestAnswer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from governance.chain.transport import Body
+
 MOST_PROVEN = 16
 """Blocks of one range whose receipts are looked at because their blooms and their logs do not fit together."""
 
@@ -96,13 +98,13 @@ _ANSWERS = msgspec.json.Decoder(list[_Answer])
 _id, _result = attrgetter("id"), attrgetter("result")
 
 
-def read_in_turn(raw: bytes, question: Question) -> Outcome:
+def read_in_turn(raw: Body, question: Question) -> Outcome:
     """Read when no other thread of this process does."""
     with _TURN:
         return read(raw, question)
 
 
-def read(raw: bytes, question: Question) -> Outcome:
+def read(raw: Body, question: Question) -> Outcome:
     """Return what the answer to a batch says: first the logs, then one header after the other.
 
     Raises
@@ -139,7 +141,7 @@ def _content(found: Sequence[object], question: Question) -> Content:
     )
 
 
-def results(raw: bytes, count: int) -> list[Any] | Refusal:
+def results(raw: Body, count: int) -> list[Any] | Refusal:
     """Return the ``count`` results of a batch in the order of its requests, or the first refusal among them.
 
     Raises

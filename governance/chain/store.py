@@ -13,7 +13,7 @@ import psycopg
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, Min
 
-from governance.bulk import copy_binary
+from governance.bulk import commit_without_waiting, copy_binary
 from governance.chain import partitions, sharing
 from governance.chain.abi import checksum
 from governance.chain.coverage import content, covered_to, digest, octets
@@ -115,7 +115,7 @@ def _contradiction(found: Range, why: str) -> DishonestAnswer:
 def _land(stream: Stream, found: Range, parts: Sequence[Range], provider: str) -> bool:
     chain_id = stream.deployment.chain_id
     share(f"collect-{chain_id}")
-    _need_not_wait_for_the_disk()
+    commit_without_waiting()
     if _overlaps(stream, found):
         return False
     _land_headers(chain_id, found)
@@ -148,12 +148,6 @@ def _proof(stream: Stream, part: Range, provider: str) -> Coverage:
         proof=part.proof,
         sampled=part.sampled,
     )
-
-
-def _need_not_wait_for_the_disk() -> None:
-    """Let the commit return before it is on disk: after a crash it is there whole, or collected again."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
 
 
 def _overlaps(stream: Stream, found: Range) -> bool:

@@ -3,14 +3,15 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from governance.chain import abi
+from governance.chain import abi, transport
 from governance.chain.client import Client
 from governance.domain.action import Call
 from governance.env import env
@@ -35,6 +36,8 @@ class FakeNode(ThreadingHTTPServer):
     def __init__(self, reply: Reply, status: int = 200) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.reply, self.status, self.seen = reply, status, []
+        self.callers: list[tuple[str, int]] = []
+        self.promised, self.pause = 0, 0.0  # bytes that are announced and do not come, seconds between two that do
 
     @property
     def url(self) -> str:
@@ -48,12 +51,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append(question)
+        self.server.callers.append(self.client_address)
         answer = self.server.reply(question)
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + self.server.promised))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(OSError):  # who does not wait for the end
+            self._write(body)
+        self.close_connection = bool(self.server.promised)
+
+    def _write(self, body: bytes) -> None:
+        for at in range(0, len(body), 1 if self.server.pause else len(body)):
+            self.wfile.write(body[at : at + 1] if self.server.pause else body)
+            time.sleep(self.server.pause)
 
     def log_message(self, *_: object) -> None:
         """Keep the test's output clean."""
@@ -194,6 +205,31 @@ def test_the_next_node_answers_when_the_first_is_broken():
         client = Client([broken.url, good.url], chain_id=None, timeout=5)
         assert client.call("eth_blockNumber") == "0x2"
         client.close()
+
+
+def test_a_long_answer_comes_whole_and_the_connection_stays(monkeypatch):
+    monkeypatch.setattr(transport, "_AT_ONCE", 1000)  # so that the room for it has to grow several times
+    long = "0x" + "".join(f"{n:08x}" for n in range(20_000))
+    with serving(lambda asked: {"id": asked["id"], "result": long}) as node:
+        client = Client([node.url], chain_id=None)
+        assert [client.call("eth_call", []) for _ in range(2)] == [long, long]
+        assert len({*node.callers}) == 1
+
+
+def test_an_answer_that_ends_early_is_no_answer():
+    with serving(lambda asked: {"id": asked["id"], "result": "0x1"}) as node:
+        node.promised = 10
+        with pytest.raises(ChainUnavailable, match="cannot be reached"):
+            Client([node.url], chain_id=None, attempts=1).call("eth_blockNumber", [])
+
+
+def test_a_dripping_answer_is_not_waited_for_byte_by_byte():
+    with serving(lambda asked: {"id": asked["id"], "result": "0x" + "00" * 100}) as node:
+        node.pause = 0.05
+        began = time.monotonic()
+        with pytest.raises(ChainUnavailable, match="in time"):
+            transport.Endpoint(node.url, timeout=0.3).post(b'{"id": 1}')
+        assert time.monotonic() - began < 2  # all of it would take ten seconds
 
 
 def test_an_idle_connection_that_the_node_closed_is_opened_again():

@@ -197,29 +197,30 @@ def test_a_copy_whose_original_is_gone_takes_nothing():
     assert share.take() == []
 
 
+def taken_from(share):
+    """Return all pieces, one after the other."""
+    return [piece for found in iter(share.take, []) for piece in found]
+
+
 def test_very_many_blocks_are_cut_into_as_many_pieces_as_may_wait(monkeypatch):
     monkeypatch.setattr(crew, "_PIECES", 4)
-    taken = []
-    share = crew.Share([(0, 12 * crew.STRIDE - 1)])
-    while found := share.take():
-        taken += found
-    assert [first for first, _ in taken] == [0, 3 * crew.STRIDE, 6 * crew.STRIDE, 9 * crew.STRIDE]
+    stride = 3 * crew.STRIDE
+    pieces = taken_from(crew.Share([(0, 4 * stride - 1)]))
+    assert [first for first, _ in pieces] == [0, stride, *range(2 * stride, 4 * stride, stride // 4)]
     holes = crew.Share([(10 * at, 10 * at) for at in range(9)])
     assert [holes.take() for _ in range(5)] == [[(0, 0)], [(10, 10)], [(20, 20)], [(30, 30)], []]
 
 
-def test_pieces_cover_what_is_missing_once():
-    share = crew.Share([(5, 5), (10, 10 + 2 * crew.STRIDE)])
-    taken = [share.take() for _ in range(6)]
-    assert taken == [
-        [(5, 5)],
-        [(10, 9 + crew.STRIDE)],
-        [(10 + crew.STRIDE, 9 + 2 * crew.STRIDE)],
-        [(10 + 2 * crew.STRIDE, 10 + 2 * crew.STRIDE)],
-        [],
-        [],
+def test_pieces_cover_what_is_missing_once_and_the_last_ones_are_small():
+    stride, small = crew.STRIDE, crew.STRIDE // 4
+    share = crew.Share([(5, 5), (10, 9 + 3 * stride)])
+    assert taken_from(share) == [
+        (5, 5),
+        (10, 9 + stride),
+        *((low, low + small - 1) for low in range(10 + stride, 10 + 3 * stride, small)),
     ]
-    assert share.total == 2 + 2 * crew.STRIDE
+    assert share.take() == []
+    assert share.total == 1 + 3 * stride
     assert (share.landed(3), share.landed(4)) == (3, 7)
 
 
