@@ -162,9 +162,13 @@ def _database() -> Iterator[str]:
 
 
 def _empty(url: str) -> None:
+    """Leave the tables as a new installation has them: without rows, and without the index that a load makes."""
     names = ", ".join(f"governance_{name}" for name in TABLES.split(", "))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"TRUNCATE {names} CASCADE")
+        made = connection.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'governance_log_%_event'")
+        for (index,) in made.fetchall():
+            connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(index)))
         connection.execute("CHECKPOINT")
 
 

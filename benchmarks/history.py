@@ -103,6 +103,7 @@ def land(*, logs: int, accounts: int) -> Deployment:
     )
     partitions.ensure(31337, first=1, last=last)
     copy_rows(Log, LOG_COLUMNS, _rows(logs, accounts))
+    partitions.index(31337)
     partitions.refresh(31337, first=1, last=last)
     analyze(Block)
     count, content = coverage.content(31337, addresses, first=1, last=last)

@@ -204,6 +204,7 @@ class _Collector:
         self._unsummarized += sum(part.n_logs for part in parts)
         if self._unsummarized >= SUMMARIZED:  # now, while the nodes are busy, rather than all of it in the end
             self._unsummarized = 0
+            partitions.index(self._chain.chain_id, above=partitions.LOADING)
             partitions.summarize(self._chain.chain_id, first=parts[0].first, last=parts[-1].last)
 
     def _rejected(self, reading: Reading, error: store.Orphaned | DishonestAnswer) -> None:

@@ -92,6 +92,7 @@ def collect(client: Client, deployment: Deployment, *, to_block: int, progress: 
     reorgs = Reorg.objects.filter(chain=chain).count()
     with _conversation(client, chain, deployment.first_block, to_block):
         tally = _collect(client, deployment, to_block=to_block, progress=progress)
+    partitions.index(chain.chain_id)
     if tally.logs >= MANY_LOGS:
         partitions.refresh(chain.chain_id, first=tally.lowest, last=tally.highest)
         analyze(Block, Coverage, target=FEW)
@@ -128,6 +129,7 @@ def collect_range(client: Client, stream: Stream, *, first: int, last: int) -> N
     """
     with _conversation(client, stream.deployment.chain, first, last):
         tally = collect_stream(client, stream, first=first, to_block=last, progress=quiet)
+    partitions.index(stream.deployment.chain_id)
     if tally.logs >= MANY_LOGS:
         partitions.refresh(stream.deployment.chain_id, first=tally.lowest, last=tally.highest)
 

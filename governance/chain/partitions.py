@@ -2,9 +2,15 @@
 
 A partition is made as a table of its own and attached afterwards, which asks the parent for a lock that neither
 readers nor other writers wait for. Whoever comes second waits for the first, and finds it made.
+
+Rare events are found by a block-range index. Kept with every row, it would cost a load more than the key does; made of
+all rows at once it costs a fifth of that. So a partition gets it after its first load, or when searching without it
+takes too long.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from psycopg import sql
@@ -18,13 +24,26 @@ BLOCKS = 1_000_000
 PARENT = "governance_log"
 SEARCHED = ("chain_id", "block_number", "address", "topic0")
 
-_RANGE_INDEXES = """
-    SELECT t.relname, i.indexrelid::regclass::text
+SMALL = 8 * 1024 * 1024
+"""Bytes of a partition up to which it is searched without an index."""
+
+LOADING = 512 * 1024 * 1024
+"""Bytes up to which it is while it is loaded."""
+
+_INDEX = """
+    CREATE INDEX {index} ON {table}
+    USING brin (topic0 bytea_bloom_ops (n_distinct_per_range = 64)) WITH (pages_per_range = 16)
+"""
+_TABLES = """
+    SELECT t.relname, coalesce(pg_relation_size(t.oid), 0), (
+        SELECT i.indexrelid::regclass::text
+        FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indexrelid
+        JOIN pg_am a ON a.oid = c.relam AND a.amname = 'brin'
+        WHERE i.indrelid = t.oid
+    )
     FROM pg_inherits h
-    JOIN pg_class t ON t.oid = h.inhrelid AND h.inhparent = %s::regclass AND t.relname = ANY(%s)
-    JOIN pg_index i ON i.indrelid = t.oid
-    JOIN pg_class c ON c.oid = i.indexrelid
-    JOIN pg_am a ON a.oid = c.relam AND a.amname = 'brin'
+    JOIN pg_class t ON t.oid = h.inhrelid AND h.inhparent = %s::regclass AND t.relname ~ %s
 """
 
 
@@ -33,9 +52,25 @@ def ensure(chain_id: int, *, first: int, last: int) -> None:
 
     Call it before the transaction that fills them, which others would otherwise have to wait for.
     """
-    for number in range(first // BLOCKS, last // BLOCKS + 1):
+    for number in _numbers(first, last):
         if not _exists(_name(chain_id, number)):
             _make(chain_id, number)
+
+
+def index(chain_id: int, *, above: int = SMALL) -> None:
+    """Give each partition of a chain that is larger than ``above`` bytes its block-range index, if it has none.
+
+    Those who write to it wait meanwhile: a second for some million rows. Call it outside of a transaction.
+    """
+    for found in _tables(chain_id):
+        if found.made is not None or found.octets <= above:
+            continue
+        with transaction.atomic(), connection.cursor() as cursor:
+            commit_without_waiting()
+            hold(f"partition-{found.name}")
+            if not any(now.made for now in _tables(chain_id) if now.name == found.name):
+                names = {"index": sql.Identifier(f"{found.name}_event"), "table": sql.Identifier(found.name)}
+                cursor.execute(sql.SQL(_INDEX).format(**names))
 
 
 def refresh(chain_id: int, *, first: int, last: int) -> None:
@@ -48,8 +83,8 @@ def refresh(chain_id: int, *, first: int, last: int) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         commit_without_waiting()
         cursor.execute(sql.SQL("SET LOCAL default_statistics_target = {}").format(sql.Literal(FEW)))
-        for table, _ in _range_indexes(chain_id, first, last):
-            cursor.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(table), columns))
+        for table in _tables(chain_id, *_numbers(first, last)):
+            cursor.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(table.name), columns))
 
 
 def summarize(chain_id: int, *, first: int, last: int) -> None:
@@ -58,16 +93,27 @@ def summarize(chain_id: int, *, first: int, last: int) -> None:
     Call it outside of a transaction: nobody else can do it, or vacuum the table, until that ends.
     """
     with connection.cursor() as cursor:
-        for _, index in _range_indexes(chain_id, first, last):
-            cursor.execute("SELECT brin_summarize_new_values(%s::regclass)", [index])
+        for table in _tables(chain_id, *_numbers(first, last)):
+            if table.made is not None:
+                cursor.execute("SELECT brin_summarize_new_values(%s::regclass)", [table.made])
 
 
-def _range_indexes(chain_id: int, first: int, last: int) -> list[tuple[str, str]]:
-    """Return the partitions of blocks ``first`` to ``last``, each with one of its block-range indexes."""
-    names = [_name(chain_id, number) for number in range(first // BLOCKS, last // BLOCKS + 1)]
+class _Table(NamedTuple):
+    name: str
+    octets: int
+    made: str | None
+
+
+def _tables(chain_id: int, *numbers: int) -> list[_Table]:
+    """Return a chain's partitions of these numbers, or all of them, each with its block-range index or None."""
+    pattern = f"^{PARENT}_{chain_id}_({'|'.join(map(str, numbers)) or '[0-9]+'})$"
     with connection.cursor() as cursor:
-        cursor.execute(_RANGE_INDEXES, [PARENT, names])
-        return list(cursor.fetchall())
+        cursor.execute(_TABLES, [PARENT, pattern])
+        return list(map(_Table._make, cursor.fetchall()))
+
+
+def _numbers(first: int, last: int) -> range:
+    return range(first // BLOCKS, last // BLOCKS + 1)
 
 
 def _exists(name: str) -> bool:

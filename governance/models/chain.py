@@ -84,7 +84,7 @@ class Block(models.Model):
 class Log(models.Model):
     """One event log. A topic that the log does not have is empty.
 
-    Partitioned by range of blocks (`governance.chain.partitions`), with small block-range indexes beside the key.
+    Partitioned by range of blocks (`governance.chain.partitions`), which get small block-range indexes beside the key.
     """
 
     pk = models.CompositePrimaryKey("chain_id", "block_number", "log_index")

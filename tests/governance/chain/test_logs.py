@@ -238,13 +238,15 @@ def test_a_node_that_refuses_long_ranges_is_asked_for_short_ones(deployment, lia
 
 
 def test_block_range_indexes_learn_of_rows_while_a_long_backlog_lands(chain_client, deployment, monkeypatch):
-    known = []
+    known, large = [], []
     monkeypatch.setattr(sizing, "LARGEST", 17)
     monkeypatch.setattr(collector, "TOGETHER", 1)
     monkeypatch.setattr(collector, "SUMMARIZED", 1)
     monkeypatch.setattr(partitions, "summarize", lambda chain_id, *, first, last: known.append((chain_id, first, last)))
+    monkeypatch.setattr(partitions, "index", lambda chain_id, *, above=0: large.append((chain_id, above)))
     monkeypatch.setattr(logs, "MANY_LOGS", 10**9)
     collect(chain_client, deployment)
+    assert set(large) == {(31337, partitions.LOADING), (31337, 0)}  # while it lands, and in the end
     assert {chain_id for chain_id, _, _ in known} == {31337}
     assert {block for _, first, last in known for block in range(first, last + 1)} >= set(
         Log.objects.values_list("block_number", flat=True)

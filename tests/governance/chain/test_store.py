@@ -272,6 +272,40 @@ def test_a_partition_is_made_when_its_first_block_lands(monkeypatch):
     assert [row.topic0 for row in found] == [topic]
 
 
+def block_range_indexes() -> dict[str, str]:
+    query = """
+        SELECT tablename, indexdef FROM pg_indexes
+        WHERE tablename LIKE 'governance_log%' AND indexdef LIKE '%USING brin%'
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return dict(cursor.fetchall())
+
+
+def test_a_partition_gets_its_index_once_it_is_worth_one(monkeypatch):
+    monkeypatch.setattr(partitions, "BLOCKS", 4)
+    chain, stream = FakeChain(PLAIN), watched()
+    land_all(stream, chain, [(0, 5)])
+    partitions.index(CHAIN)
+    assert block_range_indexes() == {}
+    partitions.index(CHAIN + 1, above=-1)
+    assert block_range_indexes() == {}
+    for _ in range(2):
+        partitions.index(CHAIN, above=-1)
+        assert set(block_range_indexes()) == {f"governance_log_{CHAIN}_0", f"governance_log_{CHAIN}_1"}
+    land_all(stream, chain, [(6, 9)])
+    partitions.summarize(CHAIN, first=0, last=9)
+    partitions.index(CHAIN, above=-1)
+    assert len(block_range_indexes()) == 3
+    topics = {bytes(topic) for topic in Log.objects.exclude(topic0=b"").values_list("topic0", flat=True)}
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+    found = list(store.read_logs(stream.deployment, first=0, last=9, topics=topics))
+    assert [(row.block_number, row.log_index) for row in found] == list(
+        Log.objects.exclude(topic0=b"").order_by("block_number", "log_index").values_list("block_number", "log_index")
+    )
+
+
 class Newest(TestCase):
     """A contract's newest log, however few blocks are searched at first."""
 
