@@ -36,7 +36,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("breakwater")
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.celery", "tests.fixtures.world", "tests.fixtures.dao"]
+pytest_plugins = [f"tests.fixtures.{name}" for name in ("database", "celery", "world", "dao", "sample")]
 
 
 def is_controller(config: pytest.Config) -> bool:

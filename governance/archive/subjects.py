@@ -106,10 +106,12 @@ def decide[State: IntEnum](
     if said in states:
         subject.state = next(state for state in states if state == said)
         return
-    lost = next((event for state, event in proof.items() if state == said and event in missing), "")
+    # What only time leads to, such as an expiry, counts from the events before it: one that is missing explains it.
+    timed = said not in proof
+    lost = next((event for state, event in proof.items() if (timed or state == said) and event in missing), "")
     if lost:
         subject.reason = f"its log {lost} is missing"
-    elif doubt and said not in proof:  # where it is, the log that proves it is there, and the times contradict it
+    elif doubt and timed:  # else the log that proves it is there, and the times contradict it
         subject.reason = doubt
     else:
         subject.state = next(iter(states)) if len(states) == 1 else None

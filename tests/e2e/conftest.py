@@ -40,14 +40,6 @@ def base_url() -> None:
 
 
 @pytest.fixture
-def sample(db) -> Sample:
-    """Return the sample, seen by this test alone."""
-    from tests.e2e.sample import fill  # noqa: PLC0415 - pytest reads this file before Django is set up
-
-    return fill()
-
-
-@pytest.fixture
 def site(transactional_db, live_server) -> tuple[str, Sample]:
     """Return the address of a running server, and the sample that it shows."""
     from tests.e2e.sample import fill  # noqa: PLC0415 - as above

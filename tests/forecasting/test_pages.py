@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import pgtrigger
 import pytest
 from django.utils import timezone
@@ -21,26 +18,11 @@ from forecasting.models import (
     Price,
 )
 from forecasting.panels import cards, datasets, forecasts
-from tests.e2e.sample import fill
 from tests.e2e.sample.backtests import finished
 from tests.e2e.sample.base import DAY, HEAD_TIME
 from tests.e2e.sample.contest import LINE
 from tests.e2e.sample.imports import HOLE
-
-
-@pytest.fixture
-def sample(db):
-    return fill()
-
-
-def rows(client, path: str) -> list[dict[str, str]]:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    return list(csv.DictReader(io.StringIO(answer.content.decode())))
-
-
-def words(client, path: str) -> str:
-    return " ".join(client.get(path).content.decode().replace("\N{NO-BREAK SPACE}", " ").split())
+from tests.forecasting.pages import rows, words
 
 
 def test_an_altered_backtest_is_not_shown(client, sample):

@@ -1,155 +1,24 @@
-"""The cascade lab: what a fall would do under other parameters, scenarios to choose, and what a simulation came to."""
+"""The cascade lab: the form that asks, scenarios to choose, and the page of a simulation."""
 
 from __future__ import annotations
 
-import copy
-import csv
-import io
 import json
 from dataclasses import replace
-from itertools import pairwise
-from types import SimpleNamespace as Namespace
 
-import numpy as np
 import pgtrigger
 import pytest
 from django.core.management.base import CommandParser
-from django.db import connections
 
 from forecasting import selectors, trials
-from forecasting.core import whatif
-from forecasting.core.cascade import CascadeProblem, Protocol
 from forecasting.models import AccountState, BacktestRun
-from forecasting.panels import burden, figures, heat, lab, network, simulation, verdicts, waterfall
+from forecasting.panels import lab
 from forecasting.simulations.kind import KIND
-from governance.errors import ConflictError, InputError
-from governance.locks import lock_key
-from tests.e2e.sample import fill
 from tests.e2e.sample.backtests import finished
 from tests.e2e.sample.base import hash_of
-from tests.e2e.sample.simulations import futures, replay
-from tests.forecasting import samples
+from tests.e2e.sample.simulations import futures
+from tests.forecasting.pages import rows, words
 
-
-@pytest.fixture
-def sample(db):
-    return fill()
-
-
-def words(client, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    return " ".join(answer.content.decode().replace("\N{NO-BREAK SPACE}", " ").replace("&nbsp;", " ").split())
-
-
-def rows(client, path: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(client.get(path).content.decode())))
-
-
-def cells(table, label: str) -> list[object]:
-    column = next(column for column in table.columns if column.label == label)
-    return [column.value(row) for row in table.rows]
-
-
-# What if: the numbers
-
-
-def question(**changes) -> whatif.Question:
-    return replace(whatif.current(samples.problem(accounts=60, seed=4), 0), drop=0.3, **changes)
-
-
-def test_asking_for_nothing_else_is_the_book_as_it_is():
-    answer = whatif.answer(samples.problem(accounts=60, seed=4), question())
-    assert answer.as_asked == answer.as_it_is
-    assert answer.as_it_is.at_drop.drop == 0.3
-    assert [drop.drop for drop in answer.as_it_is.curve] == list(whatif.GRID)
-
-
-def test_a_lower_threshold_liquidates_no_less_and_may_do_so_at_once():
-    problem = samples.problem(accounts=60, seed=4)
-    answer = whatif.answer(problem, question(threshold=0.6))
-    assert answer.as_asked.below > answer.as_it_is.below == 0
-    assert answer.as_asked.accounts > answer.as_it_is.accounts
-    assert answer.as_asked.at_drop.liquidatable > answer.as_it_is.at_drop.liquidatable
-
-
-def test_an_answer_does_not_depend_on_the_paths_weights_and_threads_of_the_problem():
-    problem = samples.problem(accounts=60, count=5, seed=4)
-    other = replace(problem, paths=problem.paths[:2] * 0.5, weights=np.array([0.5, 1.5]), threads=2)
-    assert whatif.answer(problem, question(bonus=0.07)) == whatif.answer(other, question(bonus=0.07))
-
-
-def test_the_story_repays_what_the_answer_says():
-    answer = whatif.answer(samples.problem(accounts=60, seed=4), question())
-    assert sum(one.repaid for one in answer.story.rounds) == pytest.approx(answer.as_asked.at_drop.liquidated)
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"drop": 1.0}, "drop"),
-        ({"threshold": 0.0}, "threshold"),
-        ({"bonus": 0.6}, "bonus"),
-        ({"bonus": -0.1}, "bonus"),
-        ({"close_factor": 0.0}, "close_factor"),
-        ({"threshold": 0.95, "bonus": 0.1}, "threshold"),
-        ({"drop": float("nan")}, "drop"),
-    ],
-)
-def test_what_cannot_be_asked_is_refused_by_name(changes, field):
-    with pytest.raises(InputError) as caught:
-        whatif.answer(samples.problem(accounts=5), replace(question(), **changes))
-    assert caught.value.facts["field"] == field
-
-
-def test_a_book_that_takes_too_long_is_refused():
-    with pytest.raises(InputError, match=r"3,000 accounts that owe something, with .* balances, are too many"):
-        whatif.answer(samples.problem(accounts=3_000), question())
-
-
-def test_the_limit_counts_the_runs_that_an_answer_makes(monkeypatch):
-    problem, passes = samples.problem(accounts=20, seed=4), []
-    run = CascadeProblem.run
-
-    def counted(self):
-        passes.append(self.paths.shape[0] * self.paths.shape[1])
-        return run(self)
-
-    monkeypatch.setattr(CascadeProblem, "run", counted)
-    whatif.answer(problem, question())
-    held = sum(int(((book.collateral > 0) | (book.debt > 0)).sum()) for book in (problem.book,))
-    assert sum(passes) == whatif.RUNS * whatif.HOURS
-    monkeypatch.setattr(whatif, "MOST", held * sum(passes))
-    whatif.require_small(problem)
-    monkeypatch.setattr(whatif, "MOST", held * sum(passes) - 1)
-    with pytest.raises(InputError, match="too many to answer at once"):
-        whatif.require_small(problem)
-
-
-def test_accounts_that_owe_nothing_are_no_work():
-    problem = samples.problem(accounts=20, seed=4)
-    idle = replace(problem, book=replace(problem.book, debt=np.zeros_like(problem.book.debt)))
-    found = replace(idle, beside=tuple(Protocol(name=str(n), book=idle.book) for n in range(2_000)))
-    whatif.require_small(found)
-    with pytest.raises(InputError, match="too many"):
-        whatif.require_small(replace(found, book=samples.problem(accounts=2_000).book))
-
-
-@pytest.mark.django_db(transaction=True)
-def test_questions_wait_for_each_other_and_not_for_ever(monkeypatch):
-    monkeypatch.setattr(trials, "PATIENCE", 0.3)
-    problem, asked = samples.problem(accounts=20, seed=4), question()
-    monkeypatch.setattr(trials, "_bench", lambda _: Namespace(problem=problem))
-    other = connections.create_connection("default")
-    with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [lock_key(trials.LOCK)])
-    with pytest.raises(ConflictError, match="Others are asking just now; ask again in a moment"):
-        trials.ask(trials.Source(run=-1), asked)
-    other.close()
-    assert trials.ask(trials.Source(run=-1), asked) == whatif.answer(problem, asked)
-
-
-# What if: the form
+# The form
 
 
 def test_the_form_asks_the_market_and_keeps_what_was_asked(client, sample):
@@ -325,109 +194,3 @@ def _parser() -> CommandParser:
     parser = CommandParser()
     KIND.add_arguments(parser)
     return parser
-
-
-# What a simulation says
-
-
-def test_the_verdict_of_many_futures_gives_chances_with_intervals():
-    said = verdicts.verdict(futures())
-    share = futures()["bad_debt"]["positive"]["value"]
-    assert f"{share:.1%}".replace("%", "\N{NO-BREAK SPACE}%") in said
-    assert "A reserve of $250k is not enough in" in said
-
-
-def test_the_verdict_of_a_replay_counts_rounds_and_gives_no_chance():
-    said = verdicts.verdict(replay())
-    assert f"in {len(replay()['narrative']['rounds'])} rounds" in said
-    assert "futures" not in said
-
-
-def test_a_path_without_liquidations_is_said_plainly():
-    found = copy.deepcopy(replay())
-    found["liquidated"]["mean"]["value"] = found["bad_debt"]["mean"]["value"] = 0.0
-    assert verdicts.verdict(found) == "Nothing is liquidated and no bad debt is left."
-
-
-def test_the_state_follows_the_runs_own_limits():
-    found = copy.deepcopy(replay())
-    for value, tone in ((0.0, "good"), (1.0, "bad")):
-        found["cascade"]["value"] = value
-        assert verdicts.state(found).tone == tone
-
-
-def test_figures_that_decide_come_in_full_rows():
-    assert len(list(figures.figures(futures()))) == 8
-    assert len(list(figures.figures(futures() | {"ruin": None}))) == 8
-    assert len(list(figures.figures(replay()))) == 6
-
-
-def test_optional_parts_may_be_missing():
-    whole = futures()
-    optional = {"heat", "contagion", "curve", "parties", "contributions", "narrative", "exposures", "without_impact"}
-    few = {name: value for name, value in whole.items() if name not in optional}
-    page = simulation.overview(few, asset="", metric="")
-    assert page["network"] is None
-    assert page["maps"] == []
-    assert [len(page[name].rows) for name in ("contagion", "rounds", "carriers")] == [0, 0, 0]
-
-
-def test_the_asset_shown_first_is_the_one_most_held():
-    held = {row["symbol"]: row["collateral_usd"] for row in futures()["book"]["assets"]}
-    assert simulation.overview(futures(), asset="", metric="")["asset"] == max(held, key=held.get)
-
-
-def test_the_waterfall_stands_each_round_on_those_before_it():
-    rounds = futures()["narrative"]["rounds"]
-    chart = waterfall.waterfall(rounds)
-    base, *parts = chart.series
-    heights = [sum(part.data[i][1] for part in parts) for i in range(len(rounds) + 1)]
-    assert heights[:-1] == pytest.approx([one["repaid"] for one in rounds])
-    assert heights[-1] == pytest.approx(sum(one["repaid"] for one in rounds))
-    assert [point[1] for point in base.data[:-1]] == pytest.approx([sum(heights[:i]) for i in range(len(rounds))])
-
-
-def test_what_accounts_and_assets_carry_sums_to_the_tail():
-    found = futures()["contributions"]
-    total = sum(cells(burden.carriers(found), "Bad debt")) + found["others"]
-    assert total == pytest.approx(found["total"])
-    chart = burden.by_asset(found, symbols=samples.SYMBOLS)
-    for column in ("As collateral", "As debt"):
-        assert sum(cells(chart.table, column)) == pytest.approx(found["total"])
-
-
-def test_contagion_is_what_is_lost_together_beyond_what_is_lost_alone():
-    table = burden.contagion(futures()["contagion"])
-    alone, together = cells(table, "Alone"), cells(table, "Together")
-    assert together[-1] == pytest.approx(together[-2] - sum(value for value in alone if value is not None))
-
-
-def test_bands_of_the_network_fill_their_nodes_and_none_is_lost():
-    edges = sorted(futures()["exposures"]["edges"], key=lambda edge: -edge["usd"])
-    drawn = network.draw(edges)
-    assert len(drawn.ribbons) == len(edges)
-    for side in (drawn.collaterals, drawn.debts):
-        assert sum(node.usd for node in side) == pytest.approx(sum(edge["usd"] for edge in edges))
-        assert all(a.top + a.size <= b.top for a, b in pairwise(side))
-        assert side[-1].top + side[-1].size <= drawn.height
-
-
-def test_a_map_marks_the_parameters_on_chain_and_what_is_toxic():
-    found = copy.deepcopy(futures()["heat"]["lt_lb"])
-    found["toxic"][0][-1], found["proposed"] = True, [0, 0]
-    drawn = heat.of(found, key="lt_lb", metric="es99")
-    assert next(y for y, _ in drawn.rows) == "8.0\N{NO-BREAK SPACE}%"  # the highest bonus is on top
-    cells_of = {cell.words: cell for _, row in drawn.rows for cell in row if cell.words}
-    i, j = found["current"]
-    assert cells_of["on chain"].exact == found["es99"][j][i]
-    assert cells_of["proposed"].exact == found["es99"][0][0]
-    assert cells_of["toxic"].exact == found["es99"][0][-1]
-    assert len(drawn.table.rows) == len(found["x"]) * len(found["y"])
-
-
-def test_shades_go_from_the_smallest_to_the_largest_figure():
-    found = {"x": [0.7, 0.8], "y": [0.05], "es99": [[1.0, 3.0]], "current": None}
-    assert [cell.shade for cell in heat.of(found, key="lt_lb", metric="es99").rows[0][1]] == [0, heat.SHADES - 1]
-    flat = found | {"es99": [[2.0, None]]}
-    assert [cell.shade for cell in heat.of(flat, key="lt_lb", metric="es99").rows[0][1]] == [0, 0]
-    assert heat.of(flat, key="lt_lb", metric="es99").rows[0][1][1].words == "not possible"

@@ -12,6 +12,7 @@ from forecasting.core.volatility import direct
 from forecasting.panels import league, tails
 from forecasting.panels.words import MODELS, model
 from tests.e2e.sample.backtests import ASSETS, DAYS, volatility_result
+from tests.forecasting.pages import cells
 
 RESULT = volatility_result(random.Random(3))
 
@@ -19,11 +20,6 @@ RESULT = volatility_result(random.Random(3))
 def result() -> dict:
     """Return a result as the database gives it back: JSON columns keep no order of keys."""
     return json.loads(json.dumps(copy.deepcopy(RESULT), sort_keys=True))
-
-
-def cells(table, label: str) -> list[object]:
-    column = next(column for column in table.columns if column.label == label)
-    return [column.value(row) for row in table.rows]
 
 
 def text(table, label: str) -> list[str]:

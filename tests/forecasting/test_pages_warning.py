@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
-import io
 from dataclasses import replace
 from itertools import pairwise
 
@@ -21,31 +19,11 @@ from forecasting.models import Alarm, BacktestRun, Forecast, ModelVersion
 from forecasting.panels import warnings
 from forecasting.panels.features import feature
 from forecasting.warners import selectors as warners
-from tests.e2e.sample import fill
 from tests.e2e.sample.base import HEAD_TIME
 from tests.e2e.sample.warnings import LINES, cascade_result
+from tests.forecasting.pages import cells, rows, words
 
 HOUR = 3_600
-
-
-@pytest.fixture
-def sample(db):
-    return fill()
-
-
-def words(client, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    return " ".join(answer.content.decode().replace("\N{NO-BREAK SPACE}", " ").replace("&nbsp;", " ").split())
-
-
-def rows(client, path: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(client.get(path).content.decode())))
-
-
-def cells(table, label: str) -> list[object]:
-    column = next(column for column in table.columns if column.label == label)
-    return [column.value(row) for row in table.rows]
 
 
 def test_every_line_is_said_and_one_that_abstains_gives_no_all_clear(client, sample):

@@ -120,6 +120,19 @@ def test_whatever_logs_are_missing_no_state_is_wrong_and_what_is_missing_is_name
     assert all(each.reason and (each.gaps or "leave open" in each.reason) for each in unknown)
 
 
+def test_a_payload_that_expired_after_a_queueing_that_is_missing_is_unknown(tmp_path_factory):
+    """The logs alone leave it created; the contract says when it was queued, and that it has expired since."""
+    made = paper(289)
+    kept = [log for log in made.logs if log["eventName"] != "PayloadQueued"]
+    found = replayed(made.save(tmp_path_factory.mktemp("archive"), logs=kept))
+    said = [each for each in found.payloads if each.reason == "its log PayloadQueued is missing"]
+    real = truth(made)
+    expired = [each for each in said if real[str(each.chain), each.contract, str(each.number)] == PayloadState.EXPIRED]
+    assert expired
+    assert all(each.state is None for each in said)
+    assert found.differences == ()
+
+
 OPEN = {("proposal", 1), ("proposal", 2), ("proposal", 3), ("payload", 1), ("payload", 2)}
 
 
