@@ -67,10 +67,18 @@ def read_binary(query: str, values: Sequence[object]) -> Iterator[bytes]:
                 yield row
 
 
-def commit_without_waiting() -> None:
-    """Let this commit return before it is on disk: what it does is there whole after a crash, or is done again."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
+@contextmanager
+def committed_later() -> Iterator[None]:
+    """Open a transaction whose commit returns before it is on disk: after a crash it is there whole, or done again.
+
+    Within another transaction it commits as that one does.
+    """
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit = off")
+        yield
 
 
 def analyze(*tables: type[models.Model], target: int = 100) -> None:
@@ -84,8 +92,7 @@ def analyze(*tables: type[models.Model], target: int = 100) -> None:
         It looks at 300 times as many rows.
     """
     names = sql.SQL(", ").join(sql.Identifier(table._meta.db_table) for table in tables)  # noqa: SLF001 - documented
-    with transaction.atomic(), connection.cursor() as cursor:
-        commit_without_waiting()
+    with committed_later(), connection.cursor() as cursor:
         cursor.execute(sql.SQL("SET LOCAL default_statistics_target = {}").format(sql.Literal(target)))
         cursor.execute(sql.SQL("ANALYZE {}").format(names))
 

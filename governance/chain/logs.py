@@ -17,7 +17,7 @@ from governance.chain.collector import Tally, collect_stream
 from governance.chain.reorgs import block_hash, require_settled, settle
 from governance.chain.store import LogRow, covered_to, digest, read_logs
 from governance.env import env
-from governance.errors import WrongChain
+from governance.errors import ChainError, WrongChain
 from governance.models import Block, Coverage, Reorg
 
 if TYPE_CHECKING:
@@ -90,8 +90,12 @@ def collect(client: Client, deployment: Deployment, *, to_block: int, progress: 
     began = time.perf_counter()
     chain = deployment.chain
     reorgs = Reorg.objects.filter(chain=chain).count()
-    with _conversation(client, chain, deployment.first_block, to_block):
-        tally = _collect(client, deployment, to_block=to_block, progress=progress)
+    try:
+        with _conversation(client, chain, deployment.first_block, to_block):
+            tally = _collect(client, deployment, to_block=to_block, progress=progress)
+    except ChainError:
+        partitions.index(chain.chain_id)  # of what was landed until then
+        raise
     partitions.index(chain.chain_id)
     if tally.logs >= MANY_LOGS:
         partitions.refresh(chain.chain_id, first=tally.lowest, last=tally.highest)
@@ -129,7 +133,7 @@ def collect_range(client: Client, stream: Stream, *, first: int, last: int) -> N
     """
     with _conversation(client, stream.deployment.chain, first, last):
         tally = collect_stream(client, stream, first=first, to_block=last, progress=quiet)
-    partitions.index(stream.deployment.chain_id)
+    partitions.index(stream.deployment.chain_id, above=partitions.LOADING)  # others are still at work
     if tally.logs >= MANY_LOGS:
         partitions.refresh(stream.deployment.chain_id, first=tally.lowest, last=tally.highest)
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
-from governance.bulk import commit_without_waiting
+from governance.bulk import committed_later
 from governance.domain import lattice
 from governance.locks import hold, share
 from governance.models import Coverage
@@ -44,8 +42,7 @@ def _newest(stream: Stream, settled: int) -> list[Coverage]:
 
 
 def _merge(stream: Stream, *, first: int, last: int) -> int:
-    with transaction.atomic():
-        commit_without_waiting()
+    with committed_later():
         share(f"collect-{stream.deployment.chain_id}")
         hold(f"ledger-{stream.pk}")
         rows = list(stream.coverage.filter(first__gte=first, last__lte=last).order_by("first"))

@@ -4,7 +4,7 @@ A partition is made as a table of its own and attached afterwards, which asks th
 readers nor other writers wait for. Whoever comes second waits for the first, and finds it made.
 
 Rare events are found by a block-range index. Kept with every row, it would cost a load more than the key does; made of
-all rows at once it costs a fifth of that. So a partition gets it after its first load, or when searching without it
+all rows at once it costs a fifth of that. So partitions get it after their first load, or when searching without it
 takes too long.
 """
 
@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from psycopg import sql
+from psycopg.errors import LockNotAvailable
 
-from governance.bulk import FEW, commit_without_waiting
+from governance.bulk import FEW, committed_later
 from governance.locks import hold
 
 BLOCKS = 1_000_000
@@ -25,10 +26,13 @@ PARENT = "governance_log"
 SEARCHED = ("chain_id", "block_number", "address", "topic0")
 
 SMALL = 8 * 1024 * 1024
-"""Bytes of a partition up to which it is searched without an index."""
+"""Bytes of a chain's logs up to which they are searched without an index."""
 
 LOADING = 512 * 1024 * 1024
-"""Bytes up to which it is while it is loaded."""
+"""Bytes up to which they are while they are loaded."""
+
+PATIENCE = "2s"
+"""How long others wait at most while an index waits for somebody: the next collection tries again."""
 
 _INDEX = """
     CREATE INDEX {index} ON {table}
@@ -36,10 +40,9 @@ _INDEX = """
 """
 _TABLES = """
     SELECT t.relname, coalesce(pg_relation_size(t.oid), 0), (
-        SELECT i.indexrelid::regclass::text
+        SELECT c.oid::regclass::text
         FROM pg_index i
-        JOIN pg_class c ON c.oid = i.indexrelid
-        JOIN pg_am a ON a.oid = c.relam AND a.amname = 'brin'
+        JOIN pg_class c ON c.oid = i.indexrelid AND c.relname = t.relname || '_event'
         WHERE i.indrelid = t.oid
     )
     FROM pg_inherits h
@@ -58,19 +61,27 @@ def ensure(chain_id: int, *, first: int, last: int) -> None:
 
 
 def index(chain_id: int, *, above: int = SMALL) -> None:
-    """Give each partition of a chain that is larger than ``above`` bytes its block-range index, if it has none.
+    """Give a chain's partitions their block-range indexes, if those without one are larger than ``above`` bytes.
 
-    Those who write to it wait meanwhile: a second for some million rows. Call it outside of a transaction.
+    Those who write to a partition wait meanwhile: a second for some million rows. Call it outside of a transaction.
     """
-    for found in _tables(chain_id):
-        if found.made is not None or found.octets <= above:
-            continue
-        with transaction.atomic(), connection.cursor() as cursor:
-            commit_without_waiting()
-            hold(f"partition-{found.name}")
-            if not any(now.made for now in _tables(chain_id) if now.name == found.name):
-                names = {"index": sql.Identifier(f"{found.name}_event"), "table": sql.Identifier(found.name)}
-                cursor.execute(sql.SQL(_INDEX).format(**names))
+    lacking = [table for table in _tables(chain_id) if table.made is None and table.octets]
+    if sum(table.octets for table in lacking) > above:
+        for table in lacking:
+            try:
+                _make_index(chain_id, table.name)
+            except OperationalError as error:
+                if not isinstance(error.__cause__, LockNotAvailable):
+                    raise
+
+
+def _make_index(chain_id: int, table: str) -> None:
+    names = {"index": sql.Identifier(f"{table}_event"), "table": sql.Identifier(table)}
+    with committed_later(), connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(PATIENCE)))
+        hold(f"partition-{table}")
+        if any(found.made is None for found in _tables(chain_id) if found.name == table):
+            cursor.execute(sql.SQL(_INDEX).format(**names))
 
 
 def refresh(chain_id: int, *, first: int, last: int) -> None:
@@ -80,10 +91,9 @@ def refresh(chain_id: int, *, first: int, last: int) -> None:
     """
     summarize(chain_id, first=first, last=last)
     columns = sql.SQL(", ").join(map(sql.Identifier, SEARCHED))
-    with transaction.atomic(), connection.cursor() as cursor:
-        commit_without_waiting()
+    with committed_later(), connection.cursor() as cursor:
         cursor.execute(sql.SQL("SET LOCAL default_statistics_target = {}").format(sql.Literal(FEW)))
-        for table in _tables(chain_id, *_numbers(first, last)):
+        for table in _tables(chain_id, _numbers(first, last)):
             cursor.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(table.name), columns))
 
 
@@ -93,7 +103,7 @@ def summarize(chain_id: int, *, first: int, last: int) -> None:
     Call it outside of a transaction: nobody else can do it, or vacuum the table, until that ends.
     """
     with connection.cursor() as cursor:
-        for table in _tables(chain_id, *_numbers(first, last)):
+        for table in _tables(chain_id, _numbers(first, last)):
             if table.made is not None:
                 cursor.execute("SELECT brin_summarize_new_values(%s::regclass)", [table.made])
 
@@ -104,9 +114,10 @@ class _Table(NamedTuple):
     made: str | None
 
 
-def _tables(chain_id: int, *numbers: int) -> list[_Table]:
+def _tables(chain_id: int, numbers: range | None = None) -> list[_Table]:
     """Return a chain's partitions of these numbers, or all of them, each with its block-range index or None."""
-    pattern = f"^{PARENT}_{chain_id}_({'|'.join(map(str, numbers)) or '[0-9]+'})$"
+    which = "[0-9]+" if numbers is None else "|".join(map(str, numbers))
+    pattern = f"^{PARENT}_{chain_id}_({which})$"
     with connection.cursor() as cursor:
         cursor.execute(_TABLES, [PARENT, pattern])
         return list(map(_Table._make, cursor.fetchall()))

@@ -6,14 +6,13 @@ takes for itself. Of two that land the same blocks, the second finds them covere
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, Min
 
-from governance.bulk import commit_without_waiting, copy_binary
+from governance.bulk import committed_later, copy_binary
 from governance.chain import partitions, sharing
 from governance.chain.abi import checksum
 from governance.chain.coverage import content, covered_to, digest, octets
@@ -28,10 +27,9 @@ if TYPE_CHECKING:
 
     from governance.models import Deployment
 
-__all__ = ["LogRow", "Orphaned", "covered_to", "digest", "held_blocks", "land", "newest_logs", "read_logs", "rewind"]
+__all__ = ["LogRow", "Orphaned", "covered_to", "digest", "held_blocks", "land", "read_logs", "rewind"]
 
 _PAGE = 20_000
-_NEWEST = 1_000  # blocks in which a contract's newest log is searched first
 _COLLISIONS = 3  # how often a range is landed anew because another worker landed a part of it meanwhile
 
 
@@ -82,7 +80,7 @@ def land(stream: Stream, *parts: Range, provider: str) -> bool:
     collision = IntegrityError()
     for _ in range(_COLLISIONS):
         try:
-            with transaction.atomic():
+            with committed_later():
                 return _land(stream, found, parts, provider)
         except _Taken:
             return False
@@ -115,7 +113,6 @@ def _contradiction(found: Range, why: str) -> DishonestAnswer:
 def _land(stream: Stream, found: Range, parts: Sequence[Range], provider: str) -> bool:
     chain_id = stream.deployment.chain_id
     share(f"collect-{chain_id}")
-    commit_without_waiting()
     if _overlaps(stream, found):
         return False
     _land_headers(chain_id, found)
@@ -257,33 +254,6 @@ def read_logs(
         cursor.execute(query, [deployment.chain_id, first, last, list(topics), wanted])
         while page := cursor.fetchmany(_PAGE):
             yield from map(_row, page)
-
-
-def newest_logs(deployment: Deployment, *, topics: Collection[bytes], last: int) -> list[LogRow]:
-    """Return each contract's newest log with one of ``topics`` up to block ``last``, in the chain's order.
-
-    The newest blocks are searched first, then ever more: of a frequent event not all are read, and a rare one is
-    found by the block-range index.
-    """
-    query = """
-        SELECT DISTINCT ON (l.address) l.block_number, l.log_index, b.timestamp, l.tx_hash, l.address,
-               l.topic0, l.topic1, l.topic2, l.topic3, l.data
-        FROM governance_log l
-        JOIN governance_block b ON b.chain_id = l.chain_id AND b.number = l.block_number
-        WHERE l.chain_id = %s AND l.block_number BETWEEN %s AND %s AND l.address = ANY(%s) AND l.topic0 = ANY(%s)
-        ORDER BY l.address, l.block_number DESC, l.log_index DESC
-    """
-    wanted, found = set(octets(all_addresses(deployment))), []
-    high, width = last, _NEWEST
-    with connection.cursor() as cursor:
-        while wanted and high >= deployment.first_block:
-            low = max(high - width + 1, deployment.first_block)
-            cursor.execute(query, [deployment.chain_id, low, high, sorted(wanted), list(topics)])
-            rows = cursor.fetchall()
-            wanted -= {bytes(row[4]) for row in rows}
-            found += [_row(row) for row in rows]
-            high, width = low - 1, 8 * width
-    return sorted(found, key=itemgetter(0, 1))
 
 
 def all_addresses(deployment: Deployment) -> list[str]:

@@ -57,5 +57,6 @@ def test_accounts_are_served_by_gain_and_then_by_row(kind: str, count: int) -> N
 
 def test_bins_grow_with_the_queue_and_the_best_come_first() -> None:
     gains = np.exp(np.random.default_rng(1).normal(4, 2, 4000))
-    _, bins = order_of(gains, np.arange(4000), size=4000)
+    order, bins = order_of(gains, np.arange(4000), size=4000)
+    assert order.tolist() == np.argsort(-gains, kind="stable").tolist()
     assert bins == 4000 // queueing.BIN + 1

@@ -62,8 +62,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = bool(self.server.promised)
 
     def _write(self, body: bytes) -> None:
-        for at in range(0, len(body), 1 if self.server.pause else len(body)):
-            self.wfile.write(body[at : at + 1] if self.server.pause else body)
+        step = 1 if self.server.pause else len(body) or 1
+        for at in range(0, len(body), step):
+            self.wfile.write(body[at : at + step])
             time.sleep(self.server.pause)
 
     def log_message(self, *_: object) -> None:

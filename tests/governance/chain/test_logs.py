@@ -253,9 +253,12 @@ def test_block_range_indexes_learn_of_rows_while_a_long_backlog_lands(chain_clie
     )
 
 
-def test_a_node_that_is_down_is_an_error(deployment):
+def test_a_node_that_is_down_is_an_error_and_what_landed_before_is_indexed(deployment, monkeypatch):
+    indexed = []
+    monkeypatch.setattr(partitions, "index", indexed.append)
     with pytest.raises(ChainUnavailable):
         collect(Client(["http://127.0.0.1:9"], chain_id=31337, attempts=1), deployment)
+    assert indexed == [31337]
 
 
 def test_another_chain_of_the_same_number_is_refused(chain_client, deployment):

@@ -6,11 +6,12 @@ import threading
 from unittest.mock import patch
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from governance.bulk import analyze, committed_later
 from governance.chain import coverage, partitions, ranges, store
 from governance.errors import DishonestAnswer, GapInData
 from governance.models import Block, Coverage, Log, Reorg, Stream
@@ -292,33 +293,62 @@ def test_a_partition_gets_its_index_once_it_is_worth_one(monkeypatch):
     assert block_range_indexes() == {}
     for _ in range(2):
         partitions.index(CHAIN, above=-1)
-        assert set(block_range_indexes()) == {f"governance_log_{CHAIN}_0", f"governance_log_{CHAIN}_1"}
+        assert list(block_range_indexes()) == [f"governance_log_{CHAIN}_0"]  # the other one is empty
     land_all(stream, chain, [(6, 9)])
     partitions.summarize(CHAIN, first=0, last=9)
     partitions.index(CHAIN, above=-1)
-    assert len(block_range_indexes()) == 3
-    topics = {bytes(topic) for topic in Log.objects.exclude(topic0=b"").values_list("topic0", flat=True)}
+    assert set(block_range_indexes()) == {table.name for table in partitions._tables(CHAIN) if table.octets}
+    topic = bytes(Log.objects.exclude(topic0=b"").first().topic0)
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
-    found = list(store.read_logs(stream.deployment, first=0, last=9, topics=topics))
-    assert [(row.block_number, row.log_index) for row in found] == list(
-        Log.objects.exclude(topic0=b"").order_by("block_number", "log_index").values_list("block_number", "log_index")
-    )
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN SELECT block_number, log_index FROM governance_log WHERE topic0 = %s", [topic])
+        assert "_event" in str(cursor.fetchall())
+        cursor.execute("SELECT block_number, log_index FROM governance_log WHERE topic0 = %s", [topic])
+        found = sorted(cursor.fetchall())
+    assert found == sorted((log.block_number, log.log_index) for log in Log.objects.all() if bytes(log.topic0) == topic)
 
 
-class Newest(TestCase):
-    """A contract's newest log, however few blocks are searched at first."""
+def test_many_small_partitions_are_as_worth_an_index_as_a_large_one(monkeypatch):
+    monkeypatch.setattr(partitions, "BLOCKS", 2)
+    chain, stream = FakeChain(PLAIN), watched()
+    land_all(stream, chain, [(0, 9)])
+    sizes = [table.octets for table in partitions._tables(CHAIN) if table.octets]
+    partitions.index(CHAIN, above=sum(sizes))
+    assert block_range_indexes() == {}
+    partitions.index(CHAIN, above=max(sizes))
+    assert len(block_range_indexes()) == len(sizes) > 1
 
-    @settings(max_examples=10)
-    @given(counts=counts, last=st.integers(0, LENGTH - 1), window=st.integers(1, 4))
-    def test_the_newest_log_of_each_contract_is_found(self, counts, last, window):
-        chain, stream = FakeChain(counts), watched()
-        land_all(stream, chain, [(0, LENGTH - 1)])
-        topics = {bytes(topic) for topic in Log.objects.values_list("topic0", flat=True)[:2]}
-        with patch.object(store, "_NEWEST", window):
-            found = store.newest_logs(stream.deployment, topics=topics, last=last)
-        every = list(store.read_logs(stream.deployment, first=0, last=last, topics=topics))
-        assert found == every[-1:]
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_waits_for_nobody_for_long_and_is_made_the_next_time(monkeypatch):
+    monkeypatch.setattr(partitions, "PATIENCE", "50ms")
+    chain, stream = FakeChain(PLAIN), watched()
+    land_all(stream, chain, [(0, 5)])
+    other = connections.create_connection("default")
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(f"LOCK TABLE governance_log_{CHAIN}_0 IN ROW EXCLUSIVE MODE")
+    partitions.index(CHAIN, above=0)
+    assert block_range_indexes() == {}
+    other.close()
+    partitions.index(CHAIN, above=0)
+    assert list(block_range_indexes()) == [f"governance_log_{CHAIN}_0"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX governance_log_{CHAIN}_0_event")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_commits_later_takes_no_other_transaction_with_it():
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            return cursor.fetchone()[0] == "on"
+
+    with committed_later():
+        assert not waits()
+    with transaction.atomic():
+        analyze(Block)
+        assert waits()
 
 
 def in_threads(work, shares) -> list[Exception]:
