@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from governance.chain import store
 from governance.chain.encoding import RawHeader, RawLog, Topics, header_rows, log_rows
 from governance.chain.ranges import Range
 from governance.models import Chain, Deployment, Stream
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHAIN = 4242
+PLAIN = [1, 0, 2, 3, 0, 0, 1, 2, 0, 1]  # logs of the blocks of a small chain
 CONTRACT = "0x" + "c0" * 20
 NO_BLOOM = "0x" + "00" * 256
 
@@ -81,3 +83,9 @@ def watched(slug: str = "fake", *, first_block: int = 0, contract: str = CONTRAC
         chain=chain, slug=slug, name=slug, kind="protocol", flavour="none", first_block=first_block
     )
     return Stream.objects.create(deployment=deployment, addresses=[contract], first_block=first_block)
+
+
+def land_all(stream, chain, pieces) -> None:
+    """Land pieces of ``chain``, each of which must be new."""
+    for first, last in pieces:
+        assert store.land(stream, chain.range(first, last), provider="one")

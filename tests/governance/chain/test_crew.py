@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from governance.chain import crew, logs
+from governance.chain.collector import Tally
 from governance.env import env
 from governance.errors import ChainUnavailable, DishonestAnswer
 from governance.models import Block, Coverage, Incident, Log
@@ -92,7 +93,8 @@ def test_what_was_found_before_is_told_once(chain_client, deployment, many):
     assert [row.times for row in Incident.objects.filter(kind="duplicate")] == [1]
 
 
-def test_both_have_their_share(chain_client, deployment, many, monkeypatch):
+def noted_tallies(monkeypatch) -> list[Tally]:
+    """Return what each collection of a stream in this process lands from now on; both processes get a share."""
     landed, land = [], logs.collect_stream
 
     def noted(*args, **options):
@@ -101,6 +103,11 @@ def test_both_have_their_share(chain_client, deployment, many, monkeypatch):
 
     monkeypatch.setattr(crew.Share, "take", _slowly(crew.Share.take))
     monkeypatch.setattr(logs, "collect_stream", noted)
+    return landed
+
+
+def test_both_have_their_share(chain_client, deployment, many, monkeypatch):
+    landed = noted_tallies(monkeypatch)
     report = logs.collect(chain_client, deployment, to_block=UP_TO)
     mine, left = (tally.blocks for tally in landed)
     assert 0 < mine < report.blocks
@@ -177,15 +184,9 @@ class Library:
 
 
 def test_what_libraries_do_after_a_fork_is_not_done(chain_client, deployment, many, monkeypatch):
-    library, landed, land = Library(), [], logs.collect_stream
+    library = Library()
     multiprocessing.util.register_after_fork(library, Library.tidy)
-
-    def noted(*args, **options):
-        landed.append(land(*args, **options))
-        return landed[-1]
-
-    monkeypatch.setattr(crew.Share, "take", _slowly(crew.Share.take))
-    monkeypatch.setattr(logs, "collect_stream", noted)
+    landed = noted_tallies(monkeypatch)
     report = logs.collect(chain_client, deployment, to_block=UP_TO)
     assert sum(tally.blocks for tally in landed) < report.blocks
 

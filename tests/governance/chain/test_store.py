@@ -6,16 +6,15 @@ import threading
 from unittest.mock import patch
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from governance.bulk import analyze, committed_later
-from governance.chain import coverage, partitions, ranges, store
+from governance.chain import coverage, ranges, store
 from governance.errors import DishonestAnswer, GapInData
 from governance.models import Block, Coverage, Log, Reorg, Stream
-from tests.ledger import CHAIN, CONTRACT, FakeChain, watched
+from tests.ledger import CONTRACT, PLAIN, FakeChain, land_all, watched
 
 LENGTH = 12
 counts = st.lists(st.integers(0, 3), min_size=LENGTH, max_size=LENGTH)
@@ -34,11 +33,6 @@ def rows() -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
         [tuple(map(str, row)) for row in Log.objects.order_by("block_number", "log_index").values_list()],
         [tuple(map(str, row)) for row in Block.objects.order_by("number").values_list()],
     )
-
-
-def land_all(stream, chain, pieces) -> None:
-    for first, last in pieces:
-        assert store.land(stream, chain.range(first, last), provider="one")
 
 
 def test_ranges_that_do_not_follow_each_other_are_not_one():
@@ -114,7 +108,6 @@ class Landing(TestCase):
 
 
 pytestmark = pytest.mark.django_db
-PLAIN = [1, 0, 2, 3, 0, 0, 1, 2, 0, 1]
 
 
 def test_what_is_covered_is_left_alone():
@@ -257,98 +250,6 @@ def test_there_is_no_digest_of_what_is_not_complete():
     assert store.digest(stream.deployment, 3)
     with pytest.raises(GapInData, match="complete up to block 3 only"):
         store.digest(stream.deployment, 4)
-
-
-def test_a_partition_is_made_when_its_first_block_lands(monkeypatch):
-    monkeypatch.setattr(partitions, "BLOCKS", 4)
-    chain, stream = FakeChain(PLAIN), watched()
-    land_all(stream, chain, [(0, 9)])
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT tableoid::regclass::text FROM governance_log ORDER BY 1")
-        names = [name for (name,) in cursor.fetchall()]
-    assert names == [f"governance_log_{CHAIN}_{number}" for number in range(3)]
-    partitions.refresh(CHAIN, first=0, last=9)
-    topic = bytes(Log.objects.exclude(topic0=b"").first().topic0)
-    found = list(store.read_logs(stream.deployment, first=0, last=9, topics=[topic]))
-    assert [row.topic0 for row in found] == [topic]
-
-
-def block_range_indexes() -> dict[str, str]:
-    query = """
-        SELECT tablename, indexdef FROM pg_indexes
-        WHERE tablename LIKE 'governance_log%' AND indexdef LIKE '%USING brin%'
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return dict(cursor.fetchall())
-
-
-def test_a_partition_gets_its_index_once_it_is_worth_one(monkeypatch):
-    monkeypatch.setattr(partitions, "BLOCKS", 4)
-    chain, stream = FakeChain(PLAIN), watched()
-    land_all(stream, chain, [(0, 5)])
-    partitions.index(CHAIN)
-    assert block_range_indexes() == {}
-    partitions.index(CHAIN + 1, above=-1)
-    assert block_range_indexes() == {}
-    for _ in range(2):
-        partitions.index(CHAIN, above=-1)
-        assert list(block_range_indexes()) == [f"governance_log_{CHAIN}_0"]  # the other one is empty
-    land_all(stream, chain, [(6, 9)])
-    partitions.summarize(CHAIN, first=0, last=9)
-    partitions.index(CHAIN, above=-1)
-    assert set(block_range_indexes()) == {table.name for table in partitions._tables(CHAIN) if table.octets}
-    topic = bytes(Log.objects.exclude(topic0=b"").first().topic0)
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("EXPLAIN SELECT block_number, log_index FROM governance_log WHERE topic0 = %s", [topic])
-        assert "_event" in str(cursor.fetchall())
-        cursor.execute("SELECT block_number, log_index FROM governance_log WHERE topic0 = %s", [topic])
-        found = sorted(cursor.fetchall())
-    assert found == sorted((log.block_number, log.log_index) for log in Log.objects.all() if bytes(log.topic0) == topic)
-
-
-def test_many_small_partitions_are_as_worth_an_index_as_a_large_one(monkeypatch):
-    monkeypatch.setattr(partitions, "BLOCKS", 2)
-    chain, stream = FakeChain(PLAIN), watched()
-    land_all(stream, chain, [(0, 9)])
-    sizes = [table.octets for table in partitions._tables(CHAIN) if table.octets]
-    partitions.index(CHAIN, above=sum(sizes))
-    assert block_range_indexes() == {}
-    partitions.index(CHAIN, above=max(sizes))
-    assert len(block_range_indexes()) == len(sizes) > 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_index_waits_for_nobody_for_long_and_is_made_the_next_time(monkeypatch):
-    monkeypatch.setattr(partitions, "PATIENCE", "50ms")
-    chain, stream = FakeChain(PLAIN), watched()
-    land_all(stream, chain, [(0, 5)])
-    other = connections.create_connection("default")
-    with other.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute(f"LOCK TABLE governance_log_{CHAIN}_0 IN ROW EXCLUSIVE MODE")
-    partitions.index(CHAIN, above=0)
-    assert block_range_indexes() == {}
-    other.close()
-    partitions.index(CHAIN, above=0)
-    assert list(block_range_indexes()) == [f"governance_log_{CHAIN}_0"]
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP INDEX governance_log_{CHAIN}_0_event")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_commits_later_takes_no_other_transaction_with_it():
-    def waits() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW synchronous_commit")
-            return cursor.fetchone()[0] == "on"
-
-    with committed_later():
-        assert not waits()
-    with transaction.atomic():
-        analyze(Block)
-        assert waits()
 
 
 def in_threads(work, shares) -> list[Exception]:
